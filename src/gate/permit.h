@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+namespace dl::gate {
+
+// Proof that the gate decided. Move-only, made only by Gate; every function of `objects` that reads or writes takes one
+// and checks that it is for that operation and resource, so that a path without a decision does not compile.
+class Permit {
+ public:
+  Permit(Permit&&) noexcept = default;
+  Permit& operator=(Permit&&) noexcept = default;
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+
+  const std::string& principal() const { return principal_; }  // "user/alice", "node-admin/field-01", "sync/<device>"
+  const std::string& action() const { return action_; }        // "s3:PutObject"
+  const std::string& bucket() const { return bucket_; }        // name; empty for account-wide actions
+  const Bytes& key() const { return key_; }                    // empty for bucket actions
+  uint64_t control_revision() const { return control_revision_; }  // of the facts it rests on; the step compares
+  uint64_t policy_revision() const { return policy_revision_; }
+  const Bytes& audit() const { return audit_; }  // encoded audit record, to be appended in the mutation's step
+
+ private:
+  friend class Gate;
+  Permit() = default;
+  std::string principal_, action_, bucket_;
+  Bytes key_, audit_;
+  uint64_t control_revision_ = 0, policy_revision_ = 0;
+};
+
+}  // namespace dl::gate
