@@ -1,10 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <mutex>
+
 #include "base/clock.h"
 #include "base/error_table.h"
 #include "base/hex.h"
 #include "base/ids.h"
 #include "base/random.h"
+#include "base/thread.h"
 
 using namespace dl;
 
@@ -84,4 +88,24 @@ TEST_CASE("a foreign stamp pulls the own clock by at most five minutes") {
 TEST_CASE("ids refuse a wrong size") {
   CHECK(!BucketId::from_bytes("short").ok());
   CHECK(BucketId::from_hex("000102030405060708090a0b0c0d0e0f").value().b[15] == 15);
+}
+
+TEST_CASE("a pool runs everything it accepted before it stops, and refuses past its bound") {
+  std::atomic<int> ran{0};
+  std::mutex gate;
+  gate.lock();
+  ThreadPool pool("test", 1, 3);
+  int accepted = 0;
+  for (int i = 0; i < 20; i++)
+    accepted += pool.submit([&] {
+                      std::lock_guard wait(gate);
+                      ran++;
+                    })
+                    .ok();
+  CHECK(accepted >= 3);
+  CHECK(accepted <= 4);  // one may have been taken off the queue already
+  gate.unlock();
+  pool.stop();
+  CHECK(ran == accepted);
+  CHECK(pool.submit([] {}).error().code == Code::kCancelled);
 }
