@@ -11,7 +11,8 @@ std::string root_path(const std::string& dir) { return dir + "/keys/root"; }
 std::string ring_path(const std::string& dir) { return dir + "/keys/ring"; }
 
 Error foreign_root(const std::string& why) {
-  return error(Code::kForeign, why, "Put back the keys/ folder that belongs to this directory; without it the data cannot be read.");
+  return error(Code::kForeign, why,
+               "Put back the keys/ folder that belongs to this directory; without it the data cannot be read.");
 }
 
 // The root is durable, with its directories, before anything that it protects exists.
@@ -40,7 +41,8 @@ Result<bool> NodeKeys::is_fresh(storage::FileSystem& fs, const std::string& dir)
   return true;
 }
 
-Result<std::unique_ptr<NodeKeys>> NodeKeys::open_or_make(storage::FileSystem& fs, const std::string& dir, Random& random) {
+Result<std::unique_ptr<NodeKeys>> NodeKeys::open_or_make(storage::FileSystem& fs, const std::string& dir,
+                                                         Random& random) {
   DL_TRY(bool fresh, is_fresh(fs, dir));
   DL_TRY(bool has_root, fs.exists(root_path(dir)));
   if (!has_root && !fresh) return foreign_root(dir + " has files, but its key file keys/root is missing");

@@ -19,8 +19,10 @@ class NodeKeys {
  public:
   // Whether DIR is fit for a first start: absent, empty, or left by a first start that ended before it wrote data.
   static Result<bool> is_fresh(storage::FileSystem& fs, const std::string& dir);
-  // Opens, or makes them when the directory is fresh. Errors: kForeign (root missing or of another directory), kCorrupt, kIo.
-  static Result<std::unique_ptr<NodeKeys>> open_or_make(storage::FileSystem& fs, const std::string& dir, Random& random);
+  // Opens, or makes them when the directory is fresh. Errors: kForeign (root missing or of another directory),
+  // kCorrupt, kIo.
+  static Result<std::unique_ptr<NodeKeys>> open_or_make(storage::FileSystem& fs, const std::string& dir,
+                                                        Random& random);
 
   // The 32 bytes under a name, made and durable when absent.
   Result<Bytes> ensure_key(const std::string& name);
