@@ -74,7 +74,8 @@ Result<std::vector<RecordHash>> Append::hidden_by(const Known& known) {
 
 // DELETE of a key that shows nothing, where versions are not kept.
 Result<bool> Append::is_needless() {
-  if (draft_.kind != RecordKind::kMarker || draft_.versioning != Versioning::kUnversioned || draft_.parents) return false;
+  if (draft_.kind != RecordKind::kMarker || draft_.versioning != Versioning::kUnversioned || draft_.parents)
+    return false;
   if (!shown_.current) return true;
   DL_TRY(Known current, load_known(work_.batch(), *shown_.current));
   return current.record.kind == RecordKind::kMarker && current.record.null && shown_.conflicts.empty();
@@ -131,7 +132,8 @@ Result<void> Append::find_voided() {
   DL_TRY(Known current, load_known(work_.batch(), *shown_.current));
   const Record& old = current.record;
   DL_TRY(auto* own, work_.origin(work_.space().self));
-  if (old.kind != RecordKind::kObject || old.origin != work_.space().self || old.principal != draft_.principal) return {};
+  if (old.kind != RecordKind::kObject || old.origin != work_.space().self || old.principal != draft_.principal)
+    return {};
   if (current.row.status != Status::kTentative || old.oseq <= own->given) return {};
   for (const auto& parent : old.parents) {
     DL_TRY(Known known, load_known(work_.batch(), parent));
@@ -206,8 +208,7 @@ Result<void> Append::write_body(Known& known) {
   uint64_t length = 0;
   for (const auto& piece : pieces) length += piece.length;
   DL_REQUIRE(length == known.record.object->size, "the body's pieces do not add up to the object's size");
-  if (draft_.manifest)
-    work_.batch().put(format::manifest_key(known.hash), format::encode_manifest(*draft_.manifest));
+  if (draft_.manifest) work_.batch().put(format::manifest_key(known.hash), format::encode_manifest(*draft_.manifest));
   return work_.set_body(known, to_row(pieces));
 }
 

@@ -174,25 +174,25 @@ Result<void> scan_versions(const storage::View& view, const Space& space, BytesV
 Result<void> scan_conflicts(const storage::View& view, const Space& space, BytesView from,
                             const std::function<Result<Scan>(const Conflict&)>& fn) {
   using format::RowType;
-  return view.scan(
-      format::key_from(RowType::kListing, space.bucket, from),
-      format::prefix_end(format::space_prefix(RowType::kListing, space.bucket)),
-      [&](BytesView k, BytesView v) -> Result<Scan> {
-        DL_TRY(auto row, format::decode_listing_row(v));
-        if (row.conflicts == 0) return Scan::kContinue;
-        DL_TRY(auto key, format::object_key_of(k));
-        DL_TRY(auto state, load_shown_state(view, space, key));
-        Conflict conflict{.key = key};
-        if (!state.current) return error(Code::kCorrupt, "a listing row of a key without a current version");
-        DL_TRY(auto current, shown_version(view, space, key, *state.current, state));
-        if (!current) return error(Code::kCorrupt, "a listing row of a version that is not shown");
-        conflict.current = std::move(*current);
-        for (const auto& head : state.conflicts) {
-          DL_TRY(auto version, shown_version(view, space, key, head, state));
-          if (version) conflict.heads.push_back(std::move(*version));
-        }
-        return fn(conflict);
-      });
+  return view.scan(format::key_from(RowType::kListing, space.bucket, from),
+                   format::prefix_end(format::space_prefix(RowType::kListing, space.bucket)),
+                   [&](BytesView k, BytesView v) -> Result<Scan> {
+                     DL_TRY(auto row, format::decode_listing_row(v));
+                     if (row.conflicts == 0) return Scan::kContinue;
+                     DL_TRY(auto key, format::object_key_of(k));
+                     DL_TRY(auto state, load_shown_state(view, space, key));
+                     Conflict conflict{.key = key};
+                     if (!state.current)
+                       return error(Code::kCorrupt, "a listing row of a key without a current version");
+                     DL_TRY(auto current, shown_version(view, space, key, *state.current, state));
+                     if (!current) return error(Code::kCorrupt, "a listing row of a version that is not shown");
+                     conflict.current = std::move(*current);
+                     for (const auto& head : state.conflicts) {
+                       DL_TRY(auto version, shown_version(view, space, key, head, state));
+                       if (version) conflict.heads.push_back(std::move(*version));
+                     }
+                     return fn(conflict);
+                   });
 }
 
 Result<bool> space_holds_anything(const storage::View& view, const Space& space) {
