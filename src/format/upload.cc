@@ -1,5 +1,6 @@
 #include "format/upload.h"
 
+#include "format/keys.h"
 #include "upload.pb.h"
 
 namespace dl::format {
@@ -34,14 +35,6 @@ Result<void> check_format(uint32_t format, std::string_view what) {
   if (format > kFormat)
     return error(Code::kUnsupported, std::string(what) + " has the newer format " + std::to_string(format));
   return error(Code::kCorrupt, std::string(what) + " has no format");
-}
-
-// 00 becomes 00FF, the end is 0001: byte order of rows is byte order of keys.
-void put_escaped(Bytes& out, BytesView key) {
-  for (char c : key) {
-    out.push_back(c);
-    if (c == '\0') out.push_back('\xff');
-  }
 }
 
 }  // namespace
@@ -119,47 +112,29 @@ Result<UploadPart> decode_upload_part(BytesView bytes) {
 }
 
 Bytes upload_key(const BucketId& bucket, BytesView key, const UploadId& upload) {
-  Bytes row = uploads_begin(bucket, key);
-  row.push_back('\0');
-  row.push_back('\x01');
+  Bytes row = key_prefix(RowType::kUpload, bucket, key);
   row.append(upload.view());
   return row;
 }
 
-Bytes uploads_begin(const BucketId& bucket, BytesView from_key) {
-  Bytes row(1, '\x09');
-  row.append(bucket.view());
-  put_escaped(row, from_key);
-  return row;
-}
+Bytes uploads_begin(const BucketId& bucket, BytesView from_key) { return key_from(RowType::kUpload, bucket, from_key); }
 
-Bytes uploads_end(const BucketId& bucket) {
-  Bytes row(1, '\x09');
-  row.append(bucket.view());
-  row.append(2 * kMaxKeyBytes + 1, '\xff');
-  return row;
-}
+Bytes uploads_end(const BucketId& bucket) { return prefix_end(space_prefix(RowType::kUpload, bucket)); }
 
 Result<UploadName> parse_upload_key(BytesView row) {
   constexpr size_t kHead = 1 + BucketId::kSize;
-  if (row.size() < kHead + 2 + UploadId::kSize || row[0] != '\x09') return error(Code::kCorrupt, "not an upload row");
+  if (row.size() < kHead || row[0] != static_cast<char>(RowType::kUpload))
+    return error(Code::kCorrupt, "not an upload row");
+  BytesView rest = row.substr(kHead);
   UploadName out;
-  size_t at = kHead;
-  const size_t end = row.size() - 2 - UploadId::kSize;
-  while (at < end) {
-    out.key.push_back(row[at]);
-    if (row[at++] != '\0') continue;
-    if (at == end || row[at] != '\xff') return error(Code::kCorrupt, "an upload row has a broken key");
-    ++at;
-  }
-  if (row[end] != '\0' || row[end + 1] != '\x01') return error(Code::kCorrupt, "an upload row has a broken key");
-  out.upload = UploadId::of(row.substr(end + 2));
+  DL_TRY(out.key, take_escaped(rest));
+  if (rest.size() != UploadId::kSize) return error(Code::kCorrupt, "an upload row without an upload id");
+  out.upload = UploadId::of(rest);
   return out;
 }
 
 Bytes upload_part_key(const BucketId& bucket, const UploadId& upload, uint32_t part) {
-  Bytes row(1, '\x0a');
-  row.append(bucket.view());
+  Bytes row = space_prefix(RowType::kPart, bucket);
   row.append(upload.view());
   put_be32(row, part);
   return row;

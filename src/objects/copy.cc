@@ -17,7 +17,7 @@ Result<CopySource> look_up(const Place& place, const CopyRequest& request) {
   source.place = place;
   if (shown.version && shown.version->record.kind == format::RecordKind::kObject) {
     source.pieces = shown.version->body;
-    DL_TRY(source.manifest, manifest_of(*view, place, *shown.version));
+    DL_TRY(source.manifest, manifest_of(*view, *shown.version));
   }
   DL_TRY(source.info, describe(place, request.source_key, request.source_version, std::move(shown)));
   if (source.info.found == Found::kMarker)
@@ -77,11 +77,10 @@ Task<void> move_bytes(const Deps* deps, std::shared_ptr<CopySource> source, std:
 
 }  // namespace
 
-Result<std::optional<format::BodyManifest>> manifest_of(const storage::View& view, const Place& place,
-                                                        const journal::Version& version) {
+Result<std::optional<format::BodyManifest>> manifest_of(const storage::View& view, const journal::Version& version) {
   if (!version.record.object || version.record.object->part_runs.empty())
     return std::optional<format::BodyManifest>();
-  return journal::find_manifest(view, *place.at.space, version);
+  return journal::find_manifest(view, version.hash);
 }
 
 Task<CopySource> find_source(const Deps* deps, gate::Permit permit, CopyRequest request) {

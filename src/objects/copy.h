@@ -18,7 +18,6 @@ Task<CopySource> find_source(const Deps* deps, gate::Permit permit, CopyRequest 
 // Inside the step: the source's version is still there, so its blobs may be shared.
 Result<void> check_source_in_step(const storage::View& view, const CopySource& source, BytesView key);
 // Where a body of several parts keeps their sizes and hashes; nullopt for a single body.
-Result<std::optional<format::BodyManifest>> manifest_of(const storage::View& view, const Place& place,
-                                                        const journal::Version& version);
+Result<std::optional<format::BodyManifest>> manifest_of(const storage::View& view, const journal::Version& version);
 
 }  // namespace dl::objects

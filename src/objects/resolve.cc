@@ -24,7 +24,7 @@ Task<PutResult> Objects::resolve(gate::Permit permit, VersionRef keep) {
     draft.kind = kept.record.kind;
     if (kept.record.object) draft.object = *kept.record.object;
     draft.body = kept.body;
-    DL_TRY(draft.manifest, manifest_of(batch, place, kept));
+    DL_TRY(draft.manifest, manifest_of(batch, kept));
     draft.parents = found.conflicts;
     draft.parents->insert(draft.parents->begin(), found.current->hash);
     draft.settles = true;
