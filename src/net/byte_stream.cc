@@ -34,6 +34,7 @@ ByteStream::ByteStream(Socket socket) : socket_(std::move(socket)), watchdog_(so
 ByteStream::~ByteStream() = default;
 
 void ByteStream::arm(MonoTime& due, Millis deadline) {
+  timed_out_ = false;
   due = system_clock().mono() + deadline;
   if (due < watched_) watch(due);
 }
@@ -150,7 +151,10 @@ Task<void> ByteStream::write_tls(Pieces pieces, Millis deadline) {
 
 Task<void> ByteStream::finish(size_t drain, Millis deadline) {
   // The farewell is a courtesy: whether the peer takes it changes nothing.
-  timed_out_ = false;
+  if (is_cancelled(co_await asio::this_coro::cancellation_state)) {
+    close();
+    co_return cancelled_error();
+  }
   if (tls_ && !refusal_) {
     arm(read_due_, deadline);
     co_await tls_->async_shutdown(kTuple);

@@ -29,11 +29,6 @@ void ServerConnection::drain() {
   if (idle_) stream_->close();
 }
 
-void ServerConnection::cut() {
-  stream_->close();
-  if (auto scope = scope_.lock()) scope->cancel();
-}
-
 Task<void> ServerConnection::run() {
   if (accepted_.tls) {
     auto shaken = co_await stream_->handshake(accepted_.tls, TlsRole::kServer, core_->options.handshake_deadline);
@@ -100,7 +95,7 @@ Task<ServerConnection::Head> ServerConnection::read_head() {
         consume(parser_.consumed());
         co_return Head::kRequest;
       }
-    } else if (core_->draining) {
+    } else if (core_->stopping()) {
       co_return Head::kEnd;
     }
     Millis wait = core_->options.idle_deadline;
@@ -175,7 +170,7 @@ Task<ServerConnection::After> ServerConnection::end_response(Result<void> handle
   }
   if (head_pending_) DL_CO_OK(co_await stream_->write({head_, {}, {}}, core_->options.write_deadline));
   if (answer_chunked_) DL_CO_OK(co_await stream_->write({"0\r\n\r\n", {}, {}}, core_->options.write_deadline));
-  if (close_ || core_->draining || body_failed_) co_return After::kClose;
+  if (close_ || core_->stopping() || body_failed_) co_return After::kClose;
   co_return co_await drain_body();
 }
 

@@ -15,9 +15,6 @@ class ServerConnection final : private BodyReader, private ResponseWriter {
   Task<void> run();
   // Drain: closes now when no request is under way, else after its answer.
   void drain();
-  // Closes, and cancels what the handler waits for.
-  void cut();
-  void set_scope(std::weak_ptr<SpawnScope> scope) { scope_ = std::move(scope); }
 
  private:
   enum class Head { kRequest, kRefused, kEnd };
@@ -52,7 +49,6 @@ class ServerConnection final : private BodyReader, private ResponseWriter {
   std::shared_ptr<ServerCore> core_;
   ServerLoop& loop_;
   std::shared_ptr<ByteStream> stream_;
-  std::weak_ptr<SpawnScope> scope_;
   Accepted accepted_;  // its socket has moved into stream_
 
   Bytes buffer_;  // bytes received and not yet used: [begin_, end_)

@@ -33,7 +33,7 @@ Result<void> ServerConnection::make_head(int status, const HttpHeaders& headers,
   if (chunked) head_ += "Transfer-Encoding: chunked\r\n";
   if (length) fmt::format_to(std::back_inserter(head_), "Content-Length: {}\r\n", *length);
   // A client that still waits for "100 Continue" may or may not send its body: nobody could tell what comes next.
-  if (continue_due_ || core_->draining || (!request_chunked_ && body_left_ > limits::kMaxDrainBytes)) close_ = true;
+  if (continue_due_ || core_->stopping() || (!request_chunked_ && body_left_ > limits::kMaxDrainBytes)) close_ = true;
   if (close_) {
     head_ += "Connection: close\r\n";
   } else if (parser_.http_1_0()) {

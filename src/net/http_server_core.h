@@ -6,6 +6,7 @@
 
 #include "net/byte_stream.h"
 #include "net/http_server.h"
+#include "net/service.h"
 
 namespace dl::net {
 
@@ -20,26 +21,15 @@ struct ServerLoop {
   const std::string& date_line(WallTime now);
 };
 
-struct ServerCore : std::enable_shared_from_this<ServerCore> {
-  ServerCore(Runtime& r, const Clock& c, HttpHandler h, HttpServerOptions o);
-  Runtime& runtime;
+struct ServerCore : Service {
+  ServerCore(Runtime& r, const Clock& c, HttpHandler h, HttpServerOptions o)
+      : Service(r), clock(c), handler(std::move(h)), options(o), loops(r.loops()) {}
+  std::shared_ptr<ServerCore> self() { return std::static_pointer_cast<ServerCore>(shared_from_this()); }
   const Clock& clock;
   HttpHandler handler;
   HttpServerOptions options;
   std::vector<ServerLoop> loops;
-  std::atomic<bool> draining = false;
   std::atomic<uint64_t> open = 0, accepted = 0, over_limit = 0, requests = 0, refused = 0;
-
-  // Coroutines of this server that live: listeners and connections.
-  void enter();
-  void leave();
-  // Whether none was left before the deadline.
-  bool wait_empty(Millis deadline);
-
-  std::mutex m;
-  std::condition_variable left;
-  size_t alive = 0;
-  std::vector<std::function<void()>> closers;  // close each listener; any thread
 };
 
 struct Accepted {
