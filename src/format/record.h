@@ -86,7 +86,9 @@ struct Record {
   std::string principal;
   uint64_t policy_revision = 0;
   bool null = false;
-  bool settles = false;
+  bool settles = false;            // for people; no rule reads it
+  bool bypass_governance = false;  // purge: may end a version under governance retention
+  bool unlisted = false;           // marker of a bucket that was never versioned: no listing shows it
   std::optional<ObjectFields> object;
   AttributeFields attributes;
   std::optional<Bytes> value;
@@ -105,9 +107,36 @@ struct BodyManifest {
   bool operator==(const BodyManifest&) const = default;
 };
 
-// Errors: kTooLarge past a limit above.
+// Errors: kTooLarge past a limit above; kInvalid for a record that decode_record would refuse.
 Result<Bytes> encode_record(const Record& record);
 // Accepts any bytes. Errors: kCorrupt when it is no record, kTooLarge past a limit, kUnsupported for a newer format.
 Result<Record> decode_record(BytesView bytes);
+
+Bytes encode_manifest(const BodyManifest& manifest);
+// Accepts any bytes. Errors: kCorrupt; kTooLarge past limits::kMaxParts parts.
+Result<BodyManifest> decode_manifest(BytesView bytes);
+
+// The device that a journal belongs to, in the first seal of that journal.
+struct Incarnation {
+  DeviceId device;
+  NodeId node;
+  NodeId previous_node;  // zero: the device's first
+  bool operator==(const Incarnation&) const = default;
+};
+// A signature over a range of one journal (oseq), or of a home's history (csn).
+struct Seal {
+  BucketId space;
+  NodeId origin;
+  bool history = false;
+  uint64_t from = 0, to = 0;  // both inclusive
+  Sha256 root;                // SHA-256 chained over the record hashes (of a history: over its entries)
+  Sha256 previous;            // of the seal before; zero for the first
+  std::optional<Incarnation> incarnation;
+  Bytes signature;  // over encode_seal() of the seal with an empty signature
+  bool operator==(const Seal&) const = default;
+};
+Bytes encode_seal(const Seal& seal);
+// Accepts any bytes. Errors: kCorrupt, kUnsupported.
+Result<Seal> decode_seal(BytesView bytes);
 
 }  // namespace dl::format

@@ -1,0 +1,108 @@
+#include "storage/committer.h"
+
+#include <vector>
+
+#include "base/assert.h"
+
+namespace dl::storage {
+
+Committer::Committer(std::string name, Engine& engine, Mode mode, CommitterLimits limits)
+    : engine_(engine), mode_(mode), limits_(limits) {
+  if (mode_ == Mode::kThread) thread_ = Thread(std::move(name), [this] { run(); });
+}
+
+Committer::~Committer() { stop(); }
+
+void Committer::commit(Step step, Done done, Purpose purpose) {
+  std::unique_lock lock(m_);
+  if (stopping_) {
+    lock.unlock();
+    return done(error(Code::kCancelled, "the partition is stopping; nothing was written"));
+  }
+  if (queue_.size() >= limits_.queued_steps) {
+    lock.unlock();
+    return done(error(Code::kBusy, "the partition has too many writes waiting; nothing was written", "Try again."));
+  }
+  queue_.push_back({std::move(step), std::move(done), purpose});
+  if (mode_ == Mode::kThread) wake_.notify_one();
+  if (mode_ != Mode::kInline || running_) return;
+  running_ = true;
+  while (!queue_.empty()) {
+    lock.unlock();
+    run_group();
+    lock.lock();
+  }
+  running_ = false;
+  idle_.notify_all();
+}
+
+bool Committer::run_one_group() {
+  DL_REQUIRE(mode_ != Mode::kThread, "this committer has a thread of its own");
+  return run_group();
+}
+
+void Committer::stop() {
+  std::unique_lock lock(m_);
+  stopping_ = true;
+  wake_.notify_all();
+  if (mode_ == Mode::kInline) idle_.wait(lock, [&] { return !running_; });
+  lock.unlock();
+  if (mode_ == Mode::kThread) return thread_.join();
+  while (run_group()) {
+  }
+}
+
+void Committer::run() {
+  for (;;) {
+    std::unique_lock lock(m_);
+    bool woken = wake_.wait_for(lock, limits_.tick, [&] { return stopping_ || !queue_.empty(); });
+    if (woken && queue_.empty()) return;
+    lock.unlock();
+    if (woken)
+      run_group();
+    else
+      engine_.tick();
+  }
+}
+
+std::optional<Committer::Waiting> Committer::take() {
+  std::lock_guard lock(m_);
+  if (queue_.empty()) return std::nullopt;
+  Waiting first = std::move(queue_.front());
+  queue_.pop_front();
+  return first;
+}
+
+Result<void> Committer::run_step(Waiting& waiting, std::optional<OverlayBatch>& group) {
+  steps_++;
+  DL_OK(engine_.admit(waiting.purpose));
+  if (!group) group.emplace(engine_.newest());
+  OverlayBatch own(*group);
+  DL_OK(waiting.step(own));
+  if (own.overlay().bytes() > limits_.step_bytes)
+    return error(Code::kTooLarge, "one step would write " + std::to_string(own.overlay().bytes()) +
+                                      " bytes, the limit is " + std::to_string(limits_.step_bytes));
+  group->absorb(own.overlay());
+  return {};
+}
+
+bool Committer::run_group() {
+  std::vector<Ran> ran;
+  std::optional<OverlayBatch> group;
+  while (ran.size() < limits_.group_steps && (!group || group->overlay().bytes() < limits_.group_bytes)) {
+    auto next = take();
+    if (!next) break;
+    auto result = run_step(*next, group);
+    ran.push_back({std::move(next->done), std::move(result)});
+  }
+  if (ran.empty()) return false;
+  Result<void> written;
+  if (group && !group->overlay().empty()) {
+    written = engine_.apply(group->overlay());
+    groups_++;
+  }
+  for (auto& one : ran) one.done(one.result.ok() ? written : std::move(one.result));
+  return true;
+}
+
+}  // namespace dl::storage

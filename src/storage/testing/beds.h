@@ -1,0 +1,9 @@
+#pragma once
+
+#include "storage/testing/bed.h"
+
+namespace dl::storage::testing {
+
+std::vector<BedKind> memory_beds();
+
+}  // namespace dl::storage::testing
