@@ -50,7 +50,7 @@ class Pipe {
 
 // What the child tells before exec: where it failed.
 struct ChildFailure {
-  enum Where : int { kNamespace = 1, kMount, kExec, kDescriptors } where;
+  enum Where : int { kNamespace = 1, kMount, kExec, kSetUp } where;
   int number;
   int index;
 };
@@ -84,11 +84,13 @@ struct ChildPlan {
       fail_child(plan, ChildFailure::kMount, index);
     ++index;
   }
+  if (::chdir(plan.command.directory.empty() ? "/" : plan.command.directory.c_str()) != 0)
+    fail_child(plan, ChildFailure::kSetUp);
   if (::dup2(plan.stdin_fd, 0) < 0 || ::dup2(plan.out_fd, 1) < 0 || ::dup2(plan.err_fd, 2) < 0)
-    fail_child(plan, ChildFailure::kDescriptors);
+    fail_child(plan, ChildFailure::kSetUp);
   if (::syscall(SYS_close_range, 3u, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */) != 0)
-    fail_child(plan, ChildFailure::kDescriptors);
-  if (plan.sync_fd >= 0 && ::dup2(plan.sync_fd, kSyncFd) < 0) fail_child(plan, ChildFailure::kDescriptors);
+    fail_child(plan, ChildFailure::kSetUp);
+  if (plan.sync_fd >= 0 && ::dup2(plan.sync_fd, kSyncFd) < 0) fail_child(plan, ChildFailure::kSetUp);
   ::execve(plan.argv[0], plan.argv.data(), plan.env.data());
   fail_child(plan, ChildFailure::kExec);
 }
@@ -113,7 +115,7 @@ Error explain(const ChildFailure& failure, const Command& command) {
     case ChildFailure::kExec:
       return error(failure.number == ENOENT ? Code::kNotFound : Code::kIo,
                    fmt::format("starting {}: {}", command.argv[0], why), "see what is missing with: demilune doctor");
-    case ChildFailure::kDescriptors:
+    case ChildFailure::kSetUp:
       break;
   }
   return error(Code::kIo, fmt::format("starting {}: {}", command.argv[0], why));

@@ -18,9 +18,10 @@ struct MountCall {
 struct Command {
   std::vector<std::string> argv;  // argv[0] is an absolute path
   std::vector<std::string> env;   // the whole environment, "NAME=value"
-  // Not empty: the command runs in a mount namespace of its own, which nothing outside sees, after these mounts.
-  std::vector<MountCall> mounts;
+  std::string directory;          // working directory; empty: "/"
+  // The command runs in a mount namespace of its own, which nothing outside sees, after these mounts.
   bool own_mounts = false;
+  std::vector<MountCall> mounts;
   // A pipe is passed as descriptor 3, told by _OCI_SYNCPIPE; one line of it is waited for.
   bool sync_line = false;
   Millis timeout{60'000};

@@ -150,6 +150,7 @@ Result<std::vector<std::string>> CrunRuntime::launch(const ContainerPlan& plan, 
     command.mounts.push_back({"overlay", ref.dir + "/merged", "overlay",
                               fmt::format("lowerdir={},upperdir={},workdir={}", overlay_path(plan.rootfs),
                                           overlay_path(ref.dir + "/upper"), overlay_path(ref.dir + "/work"))});
+  command.directory = ref.dir;  // where conmon leaves a file "oom"
   command.sync_line = true;
   DL_TRY(auto result, run_command(command));
   if (result.exit_status != 0)
@@ -198,7 +199,7 @@ Result<Observation> CrunRuntime::exited(const ContainerRef& ref, const std::stri
   }
   DL_TRY(seen.finished_millis, fs_.modified_millis(file));
   DL_TRY(auto cgroups, read_cgroups(fs_));
-  DL_TRY(bool noticed, fs_.exists(ref.dir + "/persist/oom"));
+  DL_TRY(bool noticed, fs_.exists(ref.dir + "/oom"));
   seen.oom_killed = noticed || count_oom_kills(fs_, cgroups, cgroup_path_of(ref)).value_or(0) > 0;
   return seen;
 }
