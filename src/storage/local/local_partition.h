@@ -1,0 +1,61 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "storage/committer.h"
+#include "storage/local/instance.h"
+
+namespace dl::storage {
+
+// A partition on disk: one database and one committer thread. A full disk closes the database and opens it again when
+// there is space; any other error is the end of the process.
+class LocalPartition : public Partition, private Engine {
+ public:
+  // `plan.sync_failed` is set by the constructor's owner-facing handler `fatal`. Errors: open_instance's.
+  static Result<std::unique_ptr<LocalPartition>> open(InstancePlan plan, FatalHandler fatal);
+  ~LocalPartition() override;
+
+  Result<std::optional<Bytes>> get(BytesView key) const override;
+  Result<std::unique_ptr<View>> snapshot() const override;
+  void commit(Step step, Done done, Purpose purpose) override;
+  void stop() override;
+
+  // Writes the watermark if it is behind. Any thread.
+  void flush_watermark();
+  // Whether a write of `bytes` more leaves the reserve alone. Errors: kNoSpace, kIo.
+  Result<void> check_reserve(uint64_t bytes) const;
+  // Not repairable while running: tells why and, unless a test's handler returns, ends the process.
+  void die(const Error& why);
+
+  const Committer& committer() const { return *committer_; }
+
+ private:
+  // Reads go straight to the open instance: only the committer thread closes it.
+  class Newest;
+  enum class State { kOpen, kFull, kDead };
+
+  LocalPartition(InstancePlan plan, FatalHandler fatal);
+  std::shared_ptr<Instance> find_instance() const;     // null while closed
+  Result<std::shared_ptr<Instance>> instance() const;  // kUnavailable while closed
+  Result<void> admit(Purpose purpose) override;
+  const View& newest() override;
+  Result<void> apply(const Overlay& rows) override;
+  void tick() override;
+  Error fail_write(Error why);
+  void close_for_space();
+  void try_reopen();
+
+  InstancePlan plan_;
+  const FatalHandler fatal_;
+  mutable std::mutex m_;
+  std::shared_ptr<Instance> instance_;  // shared with running reads and snapshots
+  State state_ = State::kOpen;
+  std::unique_ptr<View> newest_;
+  bool quiet_ = true;  // the newest commit is an empty one
+  unsigned wait_ticks_ = 0, next_wait_ = 1;
+  std::unique_ptr<Committer> committer_;
+};
+
+}  // namespace dl::storage
