@@ -63,7 +63,9 @@ class Objects {
   // s3:GetObject, or s3:GetObjectVersion with a version. A failed If-Match is kPrecondition; 304 and markers are in
   // `found`, because their answers carry headers.
   Task<ObjectInfo> head(gate::Permit permit, GetRequest request);
-  // Waits for a body that is not here (limits::kBodyWait). Errors: kUnavailable (kBodyOnItsWay, kBodyRemote).
+  // s3:GetObjectTagging, or s3:GetObjectVersionTagging with a version: the version with its attributes.
+  Task<ObjectInfo> find_tags(gate::Permit permit, GetRequest request);
+  // As head(), with the body. Waits for one that is not here (limits::kBodyWait). Errors: kUnavailable (kBodyOnItsWay, kBodyRemote).
   Task<std::unique_ptr<ObjectReader>> get(gate::Permit permit, GetRequest request);
 
   // s3:DeleteObject, or s3:DeleteObjectVersion with a version.
