@@ -60,7 +60,7 @@ class RequestBody : public objects::BodySource {
 };
 
 Result<uint64_t> announced_size(const Call& call) {
-  const access::Verified* verified = call.door->verified();
+  const access::Verified* verified = call.identity->verified();
   if (verified && access::is_stream(verified->payload)) return verified->decoded_length;
   const net::HttpRequest& http = *call.request.http;
   if (http.content_length) return *http.content_length;
@@ -90,7 +90,7 @@ Result<BodyPlan> plan_body(Call* call) {
   objects::Expected expected;
   DL_TRY(expected.md5, parse_content_md5(call->request));
   expected.checksum = plan.checksum.value;
-  const access::Verified* verified = call->door->verified();
+  const access::Verified* verified = call->identity->verified();
   if (verified && verified->payload == access::Payload::kHashed) {
     DL_TRY(expected.sha256, from_hex(verified->payload_hash));
   }
@@ -106,7 +106,7 @@ Result<BodyPlan> plan_body(Call* call) {
 Task<Bytes> read_document(Call* call, size_t limit, ChecksumOf checksum) {
   // A request without a length has no document.
   const net::HttpRequest& http = *call->request.http;
-  const access::Verified* verified = call->door->verified();
+  const access::Verified* verified = call->identity->verified();
   if (!http.chunked && !http.content_length) co_return Bytes();
   DL_CO_TRY(AskedChecksum asked, parse_checksum_headers(call->request));
   objects::Expected expected;

@@ -7,13 +7,12 @@
 #include <string>
 #include <string_view>
 
-#include "api/s3/door.h"
 #include "api/s3/errors.h"
 #include "api/s3/handler.h"
 #include "api/s3/request.h"
 #include "api/s3/xml_writer.h"
 #include "base/task.h"
-#include "gate/permit.h"
+#include "gate/gate.h"
 #include "net/http.h"
 #include "objects/objects.h"
 
@@ -25,12 +24,13 @@ struct Call {
   net::HttpExchange* exchange = nullptr;
   Request request;
   std::string request_id;
-  std::unique_ptr<Door> door;  // who asks, and what they may
+  gate::Gate* gate = nullptr;
+  std::optional<gate::Identity> identity;  // who asks
 
   // The gate's decision on one action. Errors: access/refusal.h.
   Result<gate::Permit> permit(std::string_view action) const { return permit(action, request.bucket, request.key); }
   Result<gate::Permit> permit(std::string_view action, std::string_view bucket, BytesView key) const {
-    return door->decide(action, bucket, key);
+    return gate->authorize(*identity, {std::string(action), std::string(bucket), Bytes(key), {}});
   }
 };
 

@@ -10,8 +10,13 @@ namespace {
 
 // Parse, let in, find the operation. What is malformed is told after the gate let the request in, so that a stranger
 // learns nothing of buckets, keys or what is offered.
-Result<Operation> admit(Call& call, DoorMaker& doors) {
-  DL_TRY(call.door, doors.authenticate(*call.request.http, call.request_id));
+Result<Operation> admit(Call& call) {
+  const net::HttpRequest& http = *call.request.http;
+  std::vector<access::HeaderView> headers;
+  for (const auto& header : http.headers.list()) headers.push_back({header.name, header.value});
+  const gate::Request asked{{http.method, http.raw_path(), http.raw_query(), headers}, http.peer, http.peer_uid,
+                            call.request_id};
+  DL_TRY(call.identity, call.gate->authenticate(asked, {"s3"}));
   DL_TRY(Request parsed, parse_request(*call.request.http));
   call.request = std::move(parsed);
   DL_TRY(Operation operation, route(call.request));
@@ -27,11 +32,12 @@ Task<void> S3Handler::handle(net::HttpExchange* exchange) {
   Call call;
   call.config = &config_;
   call.objects = &objects_;
+  call.gate = &gate_;
   call.exchange = exchange;
   call.request.http = &exchange->request;
   call.request_id = fmt::format("{:016X}", random_.u64());
 
-  Result<Operation> operation = admit(call, doors_);
+  Result<Operation> operation = admit(call);
   Result<void> done;
   if (operation.ok()) {
     done = co_await answer(&call, *operation);

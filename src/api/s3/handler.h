@@ -7,9 +7,11 @@
 #include "net/http.h"
 #include "objects/objects.h"
 
-namespace dl::api::s3 {
+namespace dl::gate {
+class Gate;
+}
 
-class DoorMaker;
+namespace dl::api::s3 {
 
 struct S3Config {
   std::string region = "us-east-1";  // at a device: its name
@@ -20,15 +22,15 @@ struct S3Config {
 // audited by the gate before anything of its body is read.
 class S3Handler {
  public:
-  S3Handler(S3Config config, objects::Objects& objects, DoorMaker& doors, Random& random)
-      : config_(std::move(config)), objects_(objects), doors_(doors), random_(random) {}
+  S3Handler(S3Config config, objects::Objects& objects, gate::Gate& gate, Random& random)
+      : config_(std::move(config)), objects_(objects), gate_(gate), random_(random) {}
   // `exchange` lives until the coroutine ends. Errors: only those of the connection; S3's are answered.
   Task<void> handle(net::HttpExchange* exchange);
 
  private:
   S3Config config_;
   objects::Objects& objects_;
-  DoorMaker& doors_;
+  gate::Gate& gate_;
   Random& random_;
 };
 
