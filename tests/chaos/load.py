@@ -5,7 +5,7 @@ import http.client
 import random
 import xml.etree.ElementTree
 
-from tests.chaos.ledger import ABSENT, Content, Ledger, Upload, caller, text_of
+from tests.chaos.ledger import ABSENT, Content, Ledger, Loss, Upload, caller, text_of
 
 KEYS = 12
 PART = 5 << 20
@@ -76,7 +76,10 @@ class Worker:
             return self.small(ledger, key)
         ledger.begin(key, state)
         headers = {"x-amz-copy-source": f"/{ledger.bucket}/{source}"}
-        answer = self.expect(self.call("PUT", f"/{ledger.bucket}/{key}", headers=headers), 200)
+        answer = self.call("PUT", f"/{ledger.bucket}/{key}", headers=headers)
+        if answer.status == 404:
+            raise Loss(f"{ledger.bucket}/{source} is gone, acknowledged was {state}")
+        self.expect(answer, 200)
         if b"<Error>" in answer.body:
             raise AssertionError(f"copy gave {answer}")
         self.done(ledger, answer)
