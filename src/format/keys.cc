@@ -94,7 +94,9 @@ Bytes origin_key(const BucketId& bucket, const NodeId& origin) {
   return space_prefix(RowType::kOrigin, bucket) + origin.bytes();
 }
 
-Bytes peer_key(const BucketId& bucket, const NodeId& peer) { return space_prefix(RowType::kPeer, bucket) + peer.bytes(); }
+Bytes peer_key(const BucketId& bucket, const NodeId& peer) {
+  return space_prefix(RowType::kPeer, bucket) + peer.bytes();
+}
 
 Bytes seal_key(const BucketId& bucket, bool history, const NodeId& origin, uint64_t to) {
   Bytes out = space_prefix(RowType::kSeal, bucket);
@@ -119,7 +121,9 @@ Bytes wanted_key(const BucketId& bucket, Hlc hlc, const RecordHash& hash) {
   return out;
 }
 
-RecordHash trailing_hash(BytesView row_key) { return RecordHash::of(row_key.substr(row_key.size() - RecordHash::kSize)); }
+RecordHash trailing_hash(BytesView row_key) {
+  return RecordHash::of(row_key.substr(row_key.size() - RecordHash::kSize));
+}
 NodeId trailing_node(BytesView row_key) { return NodeId::of(row_key.substr(row_key.size() - NodeId::kSize)); }
 
 }  // namespace dl::format

@@ -42,8 +42,9 @@ Result<Bytes> take_escaped(BytesView& in);
 // The smallest key above all keys that start with `prefix`; empty when there is none.
 Bytes prefix_end(BytesView prefix);
 
-Bytes space_prefix(RowType type, const BucketId& bucket);                // type bucket
-Bytes key_prefix(RowType type, const BucketId& bucket, BytesView key);   // type bucket escaped-key: 01, 02, 03.., 10.., 12
+Bytes space_prefix(RowType type, const BucketId& bucket);  // type bucket
+Bytes key_prefix(RowType type, const BucketId& bucket,
+                 BytesView key);  // type bucket escaped-key: 01, 02, 03.., 10.., 12
 // The escaped form of all keys >= key, for where a scan starts.
 Bytes key_from(RowType type, const BucketId& bucket, BytesView key);
 // The object key in a row key of types 01, 02, 03, 10, 12. Errors: kCorrupt.

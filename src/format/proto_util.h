@@ -47,7 +47,8 @@ Result<std::vector<Id>> get_ids(const Field& from, const char* name) {
 template <class Message>
 Result<Message> parse(BytesView bytes, const char* what) {
   Message m;
-  if (!m.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return corrupt(std::string(what) + ": not readable");
+  if (!m.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return corrupt(std::string(what) + ": not readable");
   return m;
 }
 template <class Message>

@@ -52,7 +52,8 @@ Result<ObjectFields> get_object(const pb::ObjectFields& in) {
   DL_TRY(o.body_hash, get_id<Sha256>(in.body_hash(), "body hash"));
   o.etag = in.etag();
   for (const auto& sum : in.checksums()) {
-    if (sum.kind() < pb::CHECKSUM_KIND_CRC32 || sum.kind() > pb::CHECKSUM_KIND_SHA256) return corrupt("unknown checksum");
+    if (sum.kind() < pb::CHECKSUM_KIND_CRC32 || sum.kind() > pb::CHECKSUM_KIND_SHA256)
+      return corrupt("unknown checksum");
     o.checksums.push_back({static_cast<ChecksumKind>(sum.kind()), sum.value(), sum.composite(), sum.parts()});
   }
   o.headers = get_tags(in.headers());
@@ -129,7 +130,8 @@ Result<void> check_shape(const Record& r) {
   if (places == r.target.has_value()) return bad("target does not fit its kind");
   if ((r.kind == RecordKind::kObject) != r.object.has_value()) return bad("object fields do not fit its kind");
   if (!places && (!r.parents.empty() || r.null || r.guard)) return bad("fields of a version on another kind");
-  if (r.kind == RecordKind::kAttributes && (r.attributes.empty() || !r.ends.empty())) return bad("attributes malformed");
+  if (r.kind == RecordKind::kAttributes && (r.attributes.empty() || !r.ends.empty()))
+    return bad("attributes malformed");
   if (r.kind != RecordKind::kAttributes && r.kind != RecordKind::kObject && !r.attributes.empty())
     return bad("attributes on a kind without");
   if (r.value && r.kind != RecordKind::kObject) return bad("value on a kind without");
@@ -138,7 +140,8 @@ Result<void> check_shape(const Record& r) {
 
 Result<Record> from_proto(const pb::Record& in) {
   Record r;
-  if (in.kind() < pb::RECORD_KIND_OBJECT || in.kind() > pb::RECORD_KIND_ATTRIBUTES) return corrupt("record: unknown kind");
+  if (in.kind() < pb::RECORD_KIND_OBJECT || in.kind() > pb::RECORD_KIND_ATTRIBUTES)
+    return corrupt("record: unknown kind");
   r.kind = static_cast<RecordKind>(in.kind());
   DL_TRY(r.space, get_id<BucketId>(in.space(), "record: space"));
   DL_TRY(r.origin, get_id<NodeId>(in.origin(), "record: origin"));
@@ -160,6 +163,7 @@ Result<Record> from_proto(const pb::Record& in) {
   r.null = in.null();
   r.settles = in.settles();
   r.bypass_governance = in.bypass_governance();
+  r.unlisted = in.unlisted();
   if (in.has_object()) {
     DL_TRY(r.object, get_object(in.object()));
   }
@@ -193,6 +197,7 @@ Result<Bytes> encode_record(const Record& r) {
   out.set_null(r.null);
   out.set_settles(r.settles);
   out.set_bypass_governance(r.bypass_governance);
+  out.set_unlisted(r.unlisted);
   if (r.object) put_object(*r.object, out.mutable_object());
   if (!r.attributes.empty()) put_attributes(r.attributes, out.mutable_attributes());
   if (r.value) out.set_value(*r.value);
@@ -269,7 +274,8 @@ Result<Seal> decode_seal(BytesView bytes) {
     s.incarnation.emplace();
     DL_TRY(s.incarnation->device, get_id<DeviceId>(in.incarnation().device(), "seal: device"));
     DL_TRY(s.incarnation->node, get_id<NodeId>(in.incarnation().node(), "seal: node"));
-    DL_TRY(s.incarnation->previous_node, get_id_or_zero<NodeId>(in.incarnation().previous_node(), "seal: earlier node"));
+    DL_TRY(s.incarnation->previous_node,
+           get_id_or_zero<NodeId>(in.incarnation().previous_node(), "seal: earlier node"));
   }
   s.signature = in.signature();
   return s;

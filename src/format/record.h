@@ -88,6 +88,7 @@ struct Record {
   bool null = false;
   bool settles = false;            // for people; no rule reads it
   bool bypass_governance = false;  // purge: may end a version under governance retention
+  bool unlisted = false;           // marker of a bucket that was never versioned: no listing shows it
   std::optional<ObjectFields> object;
   AttributeFields attributes;
   std::optional<Bytes> value;

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "format/record.h"
+#include "journal/attributes.h"
+#include "journal/rules.h"
 #include "storage/blob_store.h"
 #include "storage/partition.h"
 
@@ -24,6 +26,7 @@ struct Space {
   bool home = false;                          // this node commits
   Bytes id_key;                               // 32 bytes: version-id = first 16 of HMAC-SHA-256(id_key, record hash)
   const storage::BlobStore* blobs = nullptr;  // where bodies of this partition lie; not null
+  Rules rules = {};                           // all of them; tests switch one off
 };
 
 // The time of a write, taken once outside the step.
@@ -45,7 +48,8 @@ struct Draft {
   bool guard = false;  // a condition was checked in this step
   // Instead of "the current version": for resolve and x-demilune-parents. Empty optional: the current.
   std::optional<std::vector<RecordHash>> parents;
-  bool settles = false;
+  bool settles = false;              // without `parents`: current and all conflict heads
+  bool bypass_governance = false;    // purge: the principal may end a version under governance retention
   std::optional<RecordHash> target;  // purge, attributes
   format::ObjectFields object;       // object
   format::AttributeFields
@@ -56,6 +60,7 @@ struct Draft {
   std::optional<storage::WrittenBody> fresh;     // bytes just written: append attaches them with the record as owner
   std::optional<format::BodyManifest> manifest;  // multipart: the part list that body_hash is taken over
 };
+// An object's body is `body`, or `fresh`, or (size 0, or a value) nothing.
 
 struct Written {
   RecordHash hash;
@@ -81,6 +86,7 @@ struct Version {
   State state = State::kCommitted;
   bool current = false;
   bool conflict_head = false;
+  Merged attributes;      // as they are now; those in `record` are the first ones only
   bool body_here = true;  // false: a GET has to wait for it
   std::vector<storage::BlobPiece> body;
   Hlc last_modified() const { return record.hlc; }
@@ -102,6 +108,9 @@ Result<std::optional<Version>> find_version(const storage::View& view, const Spa
                                             const RecordHash& h);
 // versionId=null: the null version that is current in the view, else the newest null.
 Result<std::optional<Version>> find_null(const storage::View& view, const Space& space, BytesView key);
+
+// The part list of a multipart body, by the hash of its record; nullopt for a single body. Errors: kCorrupt.
+Result<std::optional<format::BodyManifest>> find_manifest(const storage::View& view, const RecordHash& hash);
 
 // One row of a listing: what ListObjects shows, without a look-up a key.
 struct Listed {
