@@ -65,8 +65,12 @@ Result<format::SpaceHello> JournalSpaces::hello(const BucketId& space) {
   DL_TRY(auto view, h.partition->snapshot());
   DL_TRY(auto position, journal::read_position(*view, h.space));
   DL_TRY(auto heads, journal::journal_heads(*view, h.space));
-  format::SpaceHello hello{
-      space, position.cursor.epoch, position.cursor.csn, position.cursor.decided_csn, position.fingerprint, {}};
+  format::SpaceHello hello;
+  hello.space = space;
+  hello.epoch = position.cursor.epoch;
+  hello.csn = position.cursor.csn;
+  hello.decided_csn = position.cursor.decided_csn;
+  hello.fingerprint = position.fingerprint;
   // A follower takes no journals but its own: the home tells it of the rest by history.
   for (const auto& head : heads)
     if (h.space.home || head.origin == h.space.self) hello.heads.push_back({head.origin, head.received});
