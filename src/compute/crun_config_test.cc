@@ -36,7 +36,8 @@ struct FakeMachine {
   }
   explicit FakeMachine(std::string_view mounts, uint64_t capabilities = kAllCapabilities) {
     put("/proc/self/mountinfo", std::string(mounts));
-    put("/proc/self/status", fmt::format("Name:\tdemilune\nUid:\t0\t0\t0\t0\nCapPrm:\t{0:016x}\nCapBnd:\t{0:016x}\n", capabilities));
+    put("/proc/self/status",
+        fmt::format("Name:\tdemilune\nUid:\t0\t0\t0\t0\nCapPrm:\t{0:016x}\nCapBnd:\t{0:016x}\n", capabilities));
     put("/proc/self/limits",
         "Limit                     Soft Limit           Hard Limit           Units     \n"
         "Max open files            1024                 20000                files     \n");
@@ -48,7 +49,11 @@ struct FakeMachine {
 };
 
 ContainerPlan plan() {
-  return {.ref = {"abc-1", "/d/run-1"}, .rootfs = "/images/x", .argv = {"sh", "-c", "true"}, .env = {"A=\"1\"\n"}, .hostname = "job",
+  return {.ref = {"abc-1", "/d/run-1"},
+          .rootfs = "/images/x",
+          .argv = {"sh", "-c", "true"},
+          .env = {"A=\"1\"\n"},
+          .hostname = "job",
           .binds = {{"/d/in", "/in", true}, {"/d/out", "/out", false}},
           .limits = {.memory_bytes = 64 << 20, .cpu_millis = 1500, .pids = 16}};
 }
@@ -76,7 +81,8 @@ TEST_CASE("the three layouts of control groups are told apart") {
 TEST_CASE("on a version 2 machine limits are asked for and killed processes are counted there") {
   FakeMachine machine(kV2Mounts);
   machine.put("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory hugetlb pids\n");
-  machine.put("/sys/fs/cgroup/demilune/abc-1/memory.events", "low 0\nhigh 0\nmax 12\noom 2\noom_kill 2\noom_group_kill 0\n");
+  machine.put("/sys/fs/cgroup/demilune/abc-1/memory.events",
+              "low 0\nhigh 0\nmax 12\noom 2\noom_kill 2\noom_group_kill 0\n");
   auto facts = machine.facts();
   CHECK(facts.cgroups.layout == CgroupLayout::kV2);
   CHECK(count_oom_kills(machine.fs, facts.cgroups, "/demilune/abc-1") == 2);
@@ -98,7 +104,8 @@ TEST_CASE("on a version 2 machine limits are asked for and killed processes are 
 
 TEST_CASE("on version 1 swap is limited where the kernel accounts it, else the clamp says so") {
   FakeMachine machine(kV1Mounts);
-  machine.put("/sys/fs/cgroup/memory/demilune/abc-1/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+  machine.put("/sys/fs/cgroup/memory/demilune/abc-1/memory.oom_control",
+              "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
   auto without = make_oci_config(plan(), machine.facts(), "/root");
   CHECK_FALSE(without.limit_swap);
   CHECK(mentions(without.clamps, "swap"));

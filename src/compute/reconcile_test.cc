@@ -172,7 +172,8 @@ TEST_CASE("ten calm minutes and the next failure counts as the first") {
   CHECK(w.status.failures == 1);
 }
 
-TEST_CASE("the wait before a restart goes on when the program is started anew, and a clock that lies cannot make it long") {
+TEST_CASE(
+    "the wait before a restart goes on when the program is started anew, and a clock that lies cannot make it long") {
   World w(WorkloadKind::kService);
   w.launch();
   w.exit(1);
@@ -386,21 +387,43 @@ struct Walker {
     bool had_exit_zero = event == 4;
     WorkloadPhase before = w.status.phase;
     switch (event) {
-      case 0: w.see(); break;
-      case 1: w.see({.liveness = Liveness::kRunning}); break;
-      case 2: w.see({.liveness = Liveness::kRunning}, TaskOutcome{.kind = TaskKind::kLaunch}); break;
-      case 3: w.exit(9); break;
-      case 4: w.exit(0); break;
-      case 5: w.gone(); break;
-      case 6: w.see({.liveness = Liveness::kUnsupervised}); break;
-      case 7: w.see({}, w.failed(TaskKind::kLaunch, Code::kIo)); break;
-      case 8: w.spec.cancelled = true; break;
+      case 0:
+        w.see();
+        break;
+      case 1:
+        w.see({.liveness = Liveness::kRunning});
+        break;
+      case 2:
+        w.see({.liveness = Liveness::kRunning}, TaskOutcome{.kind = TaskKind::kLaunch});
+        break;
+      case 3:
+        w.exit(9);
+        break;
+      case 4:
+        w.exit(0);
+        break;
+      case 5:
+        w.gone();
+        break;
+      case 6:
+        w.see({.liveness = Liveness::kUnsupervised});
+        break;
+      case 7:
+        w.see({}, w.failed(TaskKind::kLaunch, Code::kIo));
+        break;
+      case 8:
+        w.spec.cancelled = true;
+        break;
       case 9:
         w.boot_id += "x";
         w.restart_program();
         break;
-      case 10: w.pass(kLongestBackOff); break;
-      case 11: w.see({}, {}, true); break;
+      case 10:
+        w.pass(kLongestBackOff);
+        break;
+      case 11:
+        w.see({}, {}, true);
+        break;
     }
     check(w, before, had_exit_zero);
     last = w;
@@ -422,9 +445,8 @@ struct Walker {
     }
     if (w.status.phase == P::kLost) REQUIRE_FALSE(w.status.exit_code);
     // One task at a time.
-    auto tasks = std::ranges::count_if(w.actions, [](Action a) {
-      return a == Action::kLaunch || a == Action::kCollect || a == Action::kCleanUp;
-    });
+    auto tasks = std::ranges::count_if(
+        w.actions, [](Action a) { return a == Action::kLaunch || a == Action::kCollect || a == Action::kCleanUp; });
     REQUIRE(tasks <= 1);
     if (w.spec.kind == WorkloadKind::kService) REQUIRE(w.status.phase != P::kFailed);
   }

@@ -25,7 +25,9 @@ struct StageBed {
   Result<void> stage(const std::string& prefix, const std::string& principal = "user/alice") {
     return stage_input(fs, objects, principal, {"b", prefix}, dir / "in", stop);
   }
-  std::string read(const std::string& path) { return storage::read_file(fs, dir / ("in/" + path), 1000).value_or("<absent>"); }
+  std::string read(const std::string& path) {
+    return storage::read_file(fs, dir / ("in/" + path), 1000).value_or("<absent>");
+  }
 };
 
 }  // namespace
@@ -129,7 +131,12 @@ TEST_CASE("a request is a spec, or an error that says what is wrong") {
   ManualClock clock;
   SeededRandom random(1);
   auto make = [&](RunRequest r) { return make_spec(r, clock, random); };
-  RunRequest good{.image = "busybox", .args = {"true"}, .env = {"A=b=c"}, .input = "s3://b/in", .output = "s3://b/out", .principal = "user/a"};
+  RunRequest good{.image = "busybox",
+                  .args = {"true"},
+                  .env = {"A=b=c"},
+                  .input = "s3://b/in",
+                  .output = "s3://b/out",
+                  .principal = "user/a"};
   auto spec = make(good);
   REQUIRE(spec.ok());
   CHECK(spec->name.starts_with("job-"));
@@ -163,9 +170,15 @@ TEST_CASE("a request is a spec, or an error that says what is wrong") {
 TEST_CASE("what runs is the spec over the image's config") {
   StageBed bed;
   REQUIRE(storage::make_dirs(bed.fs, bed.dir / "root/etc", 0755).ok());
-  REQUIRE(storage::write_file_atomic(bed.fs, bed.dir / "root/etc/passwd", "root:x:0:0::/:/bin/sh\napp:x:1000:1001::/:/bin/sh\n", 0644).ok());
+  REQUIRE(storage::write_file_atomic(bed.fs, bed.dir / "root/etc/passwd",
+                                     "root:x:0:0::/:/bin/sh\napp:x:1000:1001::/:/bin/sh\n", 0644)
+              .ok());
   REQUIRE(storage::write_file_atomic(bed.fs, bed.dir / "root/etc/group", "root:x:0:\ndata:x:50:\n", 0644).ok());
-  registry::ImageConfig image{.env = {"PATH=/opt", "A=image"}, .entrypoint = {"/entry"}, .command = {"default"}, .working_dir = "/w", .user = "app"};
+  registry::ImageConfig image{.env = {"PATH=/opt", "A=image"},
+                              .entrypoint = {"/entry"},
+                              .command = {"default"},
+                              .working_dir = "/w",
+                              .user = "app"};
   format::WorkloadSpec spec;
   spec.name = "job";
   spec.env = {{"A", "spec"}};
@@ -218,8 +231,9 @@ TEST_CASE("a command gets no descriptor of ours but the three it should have") {
 }
 
 TEST_CASE("what a command leaves in the background is not waited for, and its sync line is read") {
-  auto done = run_command(
-      {.argv = {"/bin/sh", "-c", "(sleep 2; echo late) & echo '{\"data\": 7}' >&3; echo early"}, .sync_line = true, .timeout = Millis(30'000)});
+  auto done = run_command({.argv = {"/bin/sh", "-c", "(sleep 2; echo late) & echo '{\"data\": 7}' >&3; echo early"},
+                           .sync_line = true,
+                           .timeout = Millis(30'000)});
   REQUIRE(done.ok());
   CHECK(done->sync == "{\"data\": 7}");
   CHECK(done->out == "early\n");

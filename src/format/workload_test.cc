@@ -79,7 +79,8 @@ TEST_CASE("a workload that was never run has no exit code, and 0 is one") {
 
 TEST_CASE("what is no workload, cut, newer or of an unknown kind is refused") {
   Bytes bytes = encode_workload_spec(spec());
-  for (size_t cut : {size_t{0}, size_t{1}, size_t{5}, bytes.size() - 1}) CHECK_FALSE(decode_workload_spec(bytes.substr(0, cut)).ok());
+  for (size_t cut : {size_t{0}, size_t{1}, size_t{5}, bytes.size() - 1})
+    CHECK_FALSE(decode_workload_spec(bytes.substr(0, cut)).ok());
   Bytes newer = bytes;
   REQUIRE(newer.substr(0, 2) == "\x08\x01");
   newer[1] = 2;
