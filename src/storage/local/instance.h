@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,8 @@ struct InstancePlan {
   LocalLimits limits;
   std::shared_ptr<rocksdb::Cache> cache;
   std::function<void(const Error&)> sync_failed;
+  // Looks at what was found before anything is changed; may refuse it (kCorrupt). Not called for a new database.
+  std::function<Result<void>(const View&)> check;
 };
 
 // The newest commit that a database holds.
@@ -69,8 +72,55 @@ class Instance {
   Tip tip_;
 };
 
-// Opens, or makes, the database (docs/internals/storage.md, "Opening"). Errors: kCorrupt when it needs repair: the
-// message names the damage and nothing was changed; kIo, kNoSpace when the system refused.
+// An instance as a view of its newest state. The instance outlives it.
+class InstanceView : public View {
+ public:
+  explicit InstanceView(const Instance& instance) : instance_(instance) {}
+  Result<std::optional<Bytes>> get(BytesView key) const override { return instance_.get(key); }
+  Result<void> scan(BytesView from, BytesView to, const ScanFn& fn) const override {
+    return instance_.scan(from, to, fn);
+  }
+
+ private:
+  const Instance& instance_;
+};
+
+// A way to read the database: how the WAL's tail is taken, and whether the MANIFEST is cut to its recorded length.
+struct Look {
+  WalMode wal = WalMode::kTolerateTail;
+  bool cut_manifest = false;
+};
+
+// Opens, or makes, a database in two steps (docs/internals/storage.md, "Opening"): the first settles every doubt and
+// changes nothing, so that of several partitions either all are opened or none is touched. One thread.
+class Opening {
+ public:
+  explicit Opening(const InstancePlan& plan) : plan_(plan) {}  // `plan` outlives it
+  // Errors: kCorrupt when it needs repair: the message names the damage; kIo, kNoSpace when the system refused.
+  Result<void> examine();
+  // Precondition: examine() said yes, and nobody changed a file since.
+  Result<std::unique_ptr<Instance>> open();
+
+ private:
+  Result<std::unique_ptr<Instance>> make_new();
+  Result<void> check_manifest();
+  Result<Tip> look(const Look& how);
+  Result<std::unique_ptr<Instance>> open_to_write();
+  Result<void> cut_manifest();
+  Result<std::unique_ptr<Instance>> prepare(const Mark* writable);
+  Error explain(const KvFiles& files, Error failed) const;
+  Error needs_repair(std::string why) const;
+
+  const InstancePlan& plan_;
+  bool exists_ = false;
+  Mark mark_;
+  std::string manifest_;              // path of CURRENT's
+  ManifestMark recorded_;             // what the watermark knows of it
+  uint64_t manifest_file_bytes_ = 0;  // header included
+  Look how_;                          // the way that found everything, and
+  Tip found_;                         // what it found
+};
+
 Result<std::unique_ptr<Instance>> open_instance(const InstancePlan& plan);
 
 }  // namespace dl::storage

@@ -12,6 +12,15 @@ namespace {
 
 Extent extent_of(const SegmentPlace& at) { return {at.segment, at.offset, sealed_bytes(at.length)}; }
 
+Result<std::vector<Extent>> live_extents(const View& rows) {
+  std::vector<Extent> live;
+  DL_OK(scan_segment_blobs(rows, [&](const BlobId&, const SegmentPlace& at) -> Result<void> {
+    live.push_back(extent_of(at));
+    return {};
+  }));
+  return live;
+}
+
 Error too_many(uint64_t size) {
   return error(Code::kTooLarge, "more bytes came than the " + std::to_string(size) + " announced");
 }
@@ -136,15 +145,16 @@ class LocalBlobs::SegmentWriter : public BlobWriter {
   bool handed_over_ = false;
 };
 
+Result<void> LocalBlobs::check(FileSystem& fs, const std::string& dir, const View& rows) {
+  DL_TRY(auto live, live_extents(rows));
+  return Segments::check(fs, dir, std::move(live));
+}
+
 Result<std::unique_ptr<LocalBlobs>> LocalBlobs::open(LocalPartition& rows, Plan plan) {
   DL_REQUIRE(plan.body_key.size() == crypto::kAesKeyBytes, "a body key has 32 bytes");
   DL_REQUIRE(plan.limits.blob_bytes <= kMaxBlobBytes, "a blob may not be that long");
-  std::vector<Extent> live;
   DL_TRY(auto view, rows.snapshot());
-  DL_OK(scan_segment_blobs(*view, [&](const BlobId&, const SegmentPlace& at) -> Result<void> {
-    live.push_back(extent_of(at));
-    return {};
-  }));
+  DL_TRY(auto live, live_extents(*view));
   std::unique_ptr<LocalBlobs> out(new LocalBlobs(rows, std::move(plan)));
   DL_TRY(out->segments_,
          Segments::open(out->plan_.fs, out->plan_.dir, out->plan_.limits.segment_bytes, std::move(live)));

@@ -25,7 +25,9 @@ class LocalBlobs : public BlobStore {
     Random& random;
     LocalLimits limits;
   };
-  // `rows` outlives it. Errors: Segments::open's.
+  // Looks whether every body that the rows name is there, before anything is changed. Errors: Segments::check's.
+  static Result<void> check(FileSystem& fs, const std::string& dir, const View& rows);
+  // `rows` outlives it. Precondition: check() said yes. Errors: Segments::open's.
   static Result<std::unique_ptr<LocalBlobs>> open(LocalPartition& rows, Plan plan);
 
   Result<std::unique_ptr<BlobWriter>> create(uint64_t size) override;

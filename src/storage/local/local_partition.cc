@@ -14,30 +14,25 @@ constexpr unsigned kMaxWaitTicks = 50;
 
 }  // namespace
 
-class LocalPartition::Newest : public View {
- public:
-  explicit Newest(std::shared_ptr<Instance> instance) : instance_(std::move(instance)) {}
-  Result<std::optional<Bytes>> get(BytesView key) const override { return instance_->get(key); }
-  Result<void> scan(BytesView from, BytesView to, const ScanFn& fn) const override {
-    return instance_->scan(from, to, fn);
-  }
-
- private:
-  std::shared_ptr<Instance> instance_;
-};
-
-Result<std::unique_ptr<LocalPartition>> LocalPartition::open(InstancePlan plan, FatalHandler fatal) {
+Result<std::unique_ptr<LocalPartition>> LocalPartition::examine(InstancePlan plan, FatalHandler fatal) {
   std::unique_ptr<LocalPartition> out(new LocalPartition(std::move(plan), std::move(fatal)));
-  DL_TRY(out->instance_, open_instance(out->plan_));
-  out->newest_ = std::make_unique<Newest>(out->instance_);
-  out->committer_ = std::make_unique<Committer>("kv-" + out->plan_.name, static_cast<Engine&>(*out),
-                                                Committer::Mode::kThread, out->plan_.limits.committer);
+  DL_OK(out->opening_->examine());
   return out;
+}
+
+Result<void> LocalPartition::open() {
+  DL_TRY(instance_, opening_->open());
+  opening_.reset();
+  newest_ = std::make_unique<InstanceView>(*instance_);
+  committer_ = std::make_unique<Committer>("kv-" + plan_.name, static_cast<Engine&>(*this), Committer::Mode::kThread,
+                                           plan_.limits.committer);
+  return {};
 }
 
 LocalPartition::LocalPartition(InstancePlan plan, FatalHandler fatal)
     : plan_(std::move(plan)), fatal_(std::move(fatal)) {
   plan_.sync_failed = [this](const Error& why) { die(why); };
+  opening_ = std::make_unique<Opening>(plan_);
 }
 
 LocalPartition::~LocalPartition() { stop(); }
@@ -190,7 +185,7 @@ void LocalPartition::try_reopen() {
   if (!opened.ok() && opened.error().code == Code::kNoSpace) return;
   if (!opened.ok()) return die(opened.error());
   std::shared_ptr<Instance> open = *std::move(opened);
-  newest_ = std::make_unique<Newest>(open);
+  newest_ = std::make_unique<InstanceView>(*open);
   std::lock_guard lock(m_);
   if (state_ == State::kDead) return;
   instance_ = std::move(open);

@@ -13,8 +13,10 @@ namespace dl::storage {
 // there is space; any other error is the end of the process.
 class LocalPartition : public Partition, private Engine {
  public:
-  // `plan.sync_failed` is set by the constructor's owner-facing handler `fatal`. Errors: open_instance's.
-  static Result<std::unique_ptr<LocalPartition>> open(InstancePlan plan, FatalHandler fatal);
+  // Not open yet, known to be whole, nothing changed; a failed sync will go to `fatal`. Errors: Opening::examine's.
+  static Result<std::unique_ptr<LocalPartition>> examine(InstancePlan plan, FatalHandler fatal);
+  // Once, before anything else is asked of it. Errors: Opening::open's.
+  Result<void> open();
   ~LocalPartition() override;
 
   Result<std::optional<Bytes>> get(BytesView key) const override;
@@ -32,8 +34,6 @@ class LocalPartition : public Partition, private Engine {
   const Committer& committer() const { return *committer_; }
 
  private:
-  // Reads go straight to the open instance: only the committer thread closes it.
-  class Newest;
   enum class State { kOpen, kFull, kDead };
 
   LocalPartition(InstancePlan plan, FatalHandler fatal);
@@ -49,11 +49,12 @@ class LocalPartition : public Partition, private Engine {
 
   InstancePlan plan_;
   const FatalHandler fatal_;
+  std::unique_ptr<Opening> opening_;  // until open()
   mutable std::mutex m_;
   std::shared_ptr<Instance> instance_;  // shared with running reads and snapshots
   State state_ = State::kOpen;
-  std::unique_ptr<View> newest_;
-  bool quiet_ = true;  // the newest commit is an empty one
+  std::unique_ptr<View> newest_;  // of instance_; the committer thread's, which alone closes it
+  bool quiet_ = true;             // the newest commit is an empty one
   unsigned wait_ticks_ = 0, next_wait_ = 1;
   std::unique_ptr<Committer> committer_;
 };

@@ -14,32 +14,6 @@
 
 namespace dl::storage {
 
-// A way to read the database: how the WAL's tail is taken, and whether the MANIFEST is cut to its recorded length.
-struct Look {
-  WalMode wal = WalMode::kTolerateTail;
-  bool cut_manifest = false;
-};
-
-class Opening {
- public:
-  explicit Opening(const InstancePlan& plan) : plan_(plan) {}
-  Result<std::unique_ptr<Instance>> run();
-
- private:
-  Result<std::unique_ptr<Instance>> make_new();
-  Result<void> check_manifest(const Mark& mark);
-  Result<Tip> look(const Look& how, const Mark& mark);
-  Result<std::unique_ptr<Instance>> open_to_write(const Look& how, const Mark& mark, const Tip& expected);
-  Result<std::unique_ptr<Instance>> prepare(const Mark* writable);
-  Error explain(const KvFiles& files, Error failed) const;
-  Error needs_repair(std::string why) const;
-
-  const InstancePlan& plan_;
-  std::string manifest_;              // path of CURRENT's
-  ManifestMark recorded_;             // what the watermark knows of it
-  uint64_t manifest_file_bytes_ = 0;  // header included
-};
-
 namespace {
 
 Result<Sha256> hash_prefix(FileSystem& fs, const std::string& path, uint64_t length) {
@@ -70,32 +44,38 @@ Error Opening::explain(const KvFiles& files, Error failed) const {
   return needs_repair(failed.message);
 }
 
-Result<std::unique_ptr<Instance>> Opening::run() {
+Result<void> Opening::examine() {
   DL_TRY(auto mark, Watermark::load(plan_.fs, plan_.watermark));
-  DL_TRY(bool exists, plan_.fs.exists(plan_.dir + "/CURRENT"));
-  if (!exists) {
+  DL_TRY(exists_, plan_.fs.exists(plan_.dir + "/CURRENT"));
+  if (!exists_) {
     if (mark && mark->sequence > 0) return needs_repair("CURRENT is missing in " + plan_.dir);
-    return make_new();
+    return {};
   }
   if (!mark) return needs_repair("its watermark " + plan_.watermark + " is missing or has no whole slot");
-  DL_OK(check_manifest(*mark));
+  mark_ = *mark;
+  DL_OK(check_manifest());
 
   std::optional<Error> first;
   for (bool cut : {false, true}) {
     if (cut && manifest_file_bytes_ == recorded_.length) break;
     for (WalMode wal : {WalMode::kTolerateTail, WalMode::kPointInTime}) {
-      Look how{wal, cut};
-      auto tip = look(how, *mark);
-      if (tip.ok()) return open_to_write(how, *mark, *tip);
-      if (tip.error().code != Code::kCorrupt) return std::move(tip).error();
-      if (!first) first = std::move(tip).error();
+      how_ = {wal, cut};
+      auto found = look(how_);
+      if (found.ok()) {
+        found_ = *found;
+        return {};
+      }
+      if (found.error().code != Code::kCorrupt) return std::move(found).error();
+      if (!first) first = std::move(found).error();
     }
   }
   return *std::move(first);
 }
 
+Result<std::unique_ptr<Instance>> Opening::open() { return exists_ ? open_to_write() : make_new(); }
+
 // CURRENT names a MANIFEST that the watermark knows, and it starts with the very bytes that were recorded.
-Result<void> Opening::check_manifest(const Mark& mark) {
+Result<void> Opening::check_manifest() {
   auto current = read_cipher_file(plan_.fs, plan_.dir + "/CURRENT", plan_.key, 4096);
   if (!current.ok() && current.error().code != Code::kCorrupt) return std::move(current).error();
   std::string name = current.ok() ? *current : "";
@@ -103,7 +83,7 @@ Result<void> Opening::check_manifest(const Mark& mark) {
   name.pop_back();
   auto number = manifest_number(name);
   if (!number) return needs_repair("CURRENT names no MANIFEST");
-  for (const auto& known : mark.manifests)
+  for (const auto& known : mark_.manifests)
     if (known.number == *number) recorded_ = known;
   if (recorded_.number == 0) return needs_repair(name + " is not the MANIFEST that was recorded");
 
@@ -134,7 +114,7 @@ Result<std::unique_ptr<Instance>> Opening::prepare(const Mark* writable) {
   return out;
 }
 
-Result<Tip> Opening::look(const Look& how, const Mark& mark) {
+Result<Tip> Opening::look(const Look& how) {
   DL_TRY(auto trial, prepare(nullptr));
   if (how.cut_manifest) {
     trial->files_->limited_path = manifest_;
@@ -146,38 +126,41 @@ Result<Tip> Opening::look(const Look& how, const Mark& mark) {
   auto status = rocksdb::DB::OpenForReadOnly(options, plan_.dir, &db);
   trial->db_.reset(db);
   if (!status.ok()) return explain(*trial->files_, to_error(status));
-  auto checked = trial->check_above(mark);
+  auto checked = trial->check_above(mark_);
   if (checked.ok()) checked = trial->check_file_sizes(plan_.dir);
+  if (checked.ok() && plan_.check) checked = plan_.check(InstanceView(*trial));
   if (!checked.ok()) return explain(*trial->files_, std::move(checked).error());
   auto tip = trial->load_tip();
   if (!tip.ok()) return explain(*trial->files_, std::move(tip).error());
   return tip;
 }
 
-Result<std::unique_ptr<Instance>> Opening::open_to_write(const Look& how, const Mark& mark, const Tip& expected) {
-  if (how.cut_manifest) {
-    // Nothing is ever appended to a MANIFEST that was closed, so no byte of its key stream is used twice.
-    log_warn("storage", "partition '{}': cutting {} to the {} bytes that were recorded", plan_.name, manifest_,
-             recorded_.length);
-    DL_TRY(auto file, plan_.fs.open_write(manifest_, OpenMode::kExisting, 0600));
-    DL_OK(file->truncate(recorded_.length));
-    DL_OK(file->sync());
-  }
-  if (how.wal == WalMode::kPointInTime)
+// Nothing is ever appended to a MANIFEST that was closed, so no byte of its key stream is used twice.
+Result<void> Opening::cut_manifest() {
+  log_warn("storage", "partition '{}': cutting {} to the {} bytes that were recorded", plan_.name, manifest_,
+           recorded_.length);
+  DL_TRY(auto file, plan_.fs.open_write(manifest_, OpenMode::kExisting, 0600));
+  DL_OK(file->truncate(recorded_.length));
+  return file->sync();
+}
+
+Result<std::unique_ptr<Instance>> Opening::open_to_write() {
+  if (how_.cut_manifest) DL_OK(cut_manifest());
+  if (how_.wal == WalMode::kPointInTime)
     log_info("storage", "partition '{}': the log's torn tail was dropped; it holds nothing that was acknowledged",
              plan_.name);
   DL_OK(plan_.fs.sync_dir(plan_.dir));  // CURRENT as it is now, before a third MANIFEST takes the place of its record
-  DL_TRY(auto out, prepare(&mark));
+  DL_TRY(auto out, prepare(&mark_));
   auto options =
-      rocks_options(static_cast<rocksdb::Env*>(out->env_.get()), plan_.limits, how.wal, plan_.cache, out->failure_);
+      rocks_options(static_cast<rocksdb::Env*>(out->env_.get()), plan_.limits, how_.wal, plan_.cache, out->failure_);
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(options, plan_.dir, &db);
   out->db_.reset(db);
   if (!status.ok()) return explain(*out->files_, to_error(status));
   DL_TRY(out->tip_, out->load_tip());
-  if (out->tip_.sequence != expected.sequence || out->tip_.hash != expected.hash)
+  if (out->tip_.sequence != found_.sequence || out->tip_.hash != found_.hash)
     return needs_repair("it opened at commit " + std::to_string(out->tip_.sequence) + ", a look before had found " +
-                        std::to_string(expected.sequence));
+                        std::to_string(found_.sequence));
   out->watermark_->committed(out->tip_.sequence, out->tip_.hash);
   return out;
 }
@@ -196,6 +179,10 @@ Result<std::unique_ptr<Instance>> Opening::make_new() {
   return out;
 }
 
-Result<std::unique_ptr<Instance>> open_instance(const InstancePlan& plan) { return Opening(plan).run(); }
+Result<std::unique_ptr<Instance>> open_instance(const InstancePlan& plan) {
+  Opening opening(plan);
+  DL_OK(opening.examine());
+  return opening.open();
+}
 
 }  // namespace dl::storage

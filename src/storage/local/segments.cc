@@ -34,6 +34,24 @@ std::optional<uint64_t> number_of(std::string_view name) {
   return number;
 }
 
+std::map<uint64_t, std::vector<Extent>> by_segment(std::vector<Extent> live) {
+  std::map<uint64_t, std::vector<Extent>> out;
+  std::sort(live.begin(), live.end());
+  for (const auto& extent : live) out[extent.segment].push_back(extent);
+  return out;
+}
+
+Result<std::vector<uint64_t>> list_segments(FileSystem& fs, const std::string& dir) {
+  DL_TRY(auto names, fs.list(dir));
+  std::vector<uint64_t> found;
+  for (const auto& name : names) {
+    auto number = number_of(name);
+    if (!number) return error(Code::kForeign, dir + "/" + name + " is no segment", "Move it away.");
+    found.push_back(*number);
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string Segments::path(uint64_t number) const {
@@ -41,32 +59,27 @@ std::string Segments::path(uint64_t number) const {
   return dir_ + "/" + std::string(8 - std::min<size_t>(8, digits.size()), '0') + digits + std::string(kSuffix);
 }
 
+Result<void> Segments::check(FileSystem& fs, const std::string& dir, std::vector<Extent> live) {
+  DL_TRY(auto found, list_segments(fs, dir));
+  Segments looking(fs, dir, 0);
+  for (const auto& [number, extents] : by_segment(std::move(live))) DL_OK(looking.check_segment(number, extents));
+  return {};
+}
+
 Result<std::unique_ptr<Segments>> Segments::open(FileSystem& fs, std::string dir, uint64_t segment_bytes,
                                                  std::vector<Extent> live) {
   std::unique_ptr<Segments> out(new Segments(fs, std::move(dir), segment_bytes));
-  std::map<uint64_t, std::vector<Extent>> by_segment;
-  std::sort(live.begin(), live.end());
-  for (const auto& extent : live) by_segment[extent.segment].push_back(extent);
-
-  DL_TRY(auto names, fs.list(out->dir_));
-  std::vector<uint64_t> found;
-  for (const auto& name : names) {
-    auto number = number_of(name);
-    if (!number) return error(Code::kForeign, out->dir_ + "/" + name + " is no segment", "Move it away.");
-    found.push_back(*number);
-  }
-  for (const auto& [number, extents] : by_segment) DL_OK(out->check(number, extents));
+  auto extents = by_segment(std::move(live));
+  DL_TRY(auto found, list_segments(fs, out->dir_));
   for (uint64_t number : found) {
     out->last_ = std::max(out->last_, number);
-    if (!by_segment.contains(number))
-      DL_OK(fs.remove(out->path(number)));
-    else
-      DL_OK(out->free_gaps(number, by_segment[number]));
+    auto it = extents.find(number);
+    DL_OK(it == extents.end() ? fs.remove(out->path(number)) : out->free_gaps(number, it->second));
   }
   return out;
 }
 
-Result<void> Segments::check(uint64_t number, const std::vector<Extent>& live) const {
+Result<void> Segments::check_segment(uint64_t number, const std::vector<Extent>& live) const {
   auto damaged = [&](std::string_view why) {
     return error(Code::kCorrupt,
                  path(number) + " " + std::string(why) + "; " + std::to_string(live.size()) + " bodies lie in it",

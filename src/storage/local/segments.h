@@ -29,9 +29,10 @@ inline constexpr uint64_t kSegmentHeaderBytes = kExtentAlign;  // magic, number,
 // one by one. A segment without live bytes is removed. Every start begins a new file. Thread-safe; calls block.
 class Segments {
  public:
-  // Checks that every live extent lies in a whole file, then frees what belongs to nobody: segments, tails and gaps.
-  // Errors: kCorrupt (a live extent's file is missing, short or not a segment: nothing was changed), kForeign (a file
-  // of another kind), the file system's.
+  // Every live extent lies in a whole file. Changes nothing. Errors: kCorrupt (a live extent's file is missing, short
+  // or not a segment), kForeign (a file of another kind), the file system's.
+  static Result<void> check(FileSystem& fs, const std::string& dir, std::vector<Extent> live);
+  // Frees what belongs to nobody: segments, tails and gaps. Precondition: check() said yes.
   static Result<std::unique_ptr<Segments>> open(FileSystem& fs, std::string dir, uint64_t segment_bytes,
                                                 std::vector<Extent> live);
 
@@ -63,7 +64,7 @@ class Segments {
   Segments(FileSystem& fs, std::string dir, uint64_t segment_bytes)
       : fs_(fs), dir_(std::move(dir)), segment_bytes_(segment_bytes) {}
   std::string path(uint64_t number) const;
-  Result<void> check(uint64_t number, const std::vector<Extent>& live) const;
+  Result<void> check_segment(uint64_t number, const std::vector<Extent>& live) const;
   Result<void> free_gaps(uint64_t number, const std::vector<Extent>& live);
   Result<SegmentPtr> begin_segment();
   Result<std::pair<SegmentPtr, std::shared_ptr<WriteFile>>> find_writable(uint64_t number) const;

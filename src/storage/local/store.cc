@@ -73,13 +73,24 @@ Result<void> Local::open(FileSystem& fs, const std::vector<PartitionKeys>& parti
   auto cache = make_block_cache(limits_.cache_bytes);
   for (const auto& keys : partitions) {
     DL_REQUIRE(keys.kv_key.size() == crypto::kAesKeyBytes, "a partition's key has 32 bytes");
-    Part part;
-    InstancePlan plan{keys.name, fs, dir_.kv(keys.name), dir_.watermark(keys.name), keys.kv_key, random, limits_,
-                      cache,     {}};
-    DL_TRY(part.rows, LocalPartition::open(std::move(plan), fatal));
-    LocalBlobs::Plan blobs{fs, dir_.segments(keys.name), keys.body_key, clock, random, limits_};
-    DL_TRY(part.blobs, LocalBlobs::open(*part.rows, std::move(blobs)));
-    parts_.emplace(keys.name, std::move(part));
+    std::string segments = dir_.segments(keys.name);
+    InstancePlan plan{keys.name,
+                      fs,
+                      dir_.kv(keys.name),
+                      dir_.watermark(keys.name),
+                      keys.kv_key,
+                      random,
+                      limits_,
+                      cache,
+                      {},
+                      [&fs, segments](const View& rows) { return LocalBlobs::check(fs, segments, rows); }};
+    DL_TRY(parts_[keys.name].rows, LocalPartition::examine(std::move(plan), fatal));
+  }
+  for (const auto& keys : partitions) {
+    auto& part = parts_[keys.name];
+    DL_OK(part.rows->open());
+    LocalBlobs::Plan plan{fs, dir_.segments(keys.name), keys.body_key, clock, random, limits_};
+    DL_TRY(part.blobs, LocalBlobs::open(*part.rows, std::move(plan)));
   }
   watermarks_ = Thread("watermark", [this] { keep_watermarks(); });
   reclaimer_ = Thread("reclaim", [this] { keep_reclaiming(); });
