@@ -60,7 +60,10 @@ TEST_CASE("an upload row of a newer format, cut or of another kind is refused") 
   CHECK(decode_upload("").error().code == Code::kCorrupt);
   const Bytes part = encode_upload_part(sample_part());
   CHECK(decode_upload_part(part.substr(0, part.size() - 3)).error().code == Code::kCorrupt);
-  CHECK(parse_upload_key("\x09" "short").error().code == Code::kCorrupt);
+  CHECK(parse_upload_key("\x09"
+                         "short")
+            .error()
+            .code == Code::kCorrupt);
   CHECK(parse_upload_key(testing::golden("key_upload_part")).error().code == Code::kCorrupt);
 }
 

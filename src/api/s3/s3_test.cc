@@ -19,10 +19,8 @@ TEST_CASE("a refused write reads nothing of its body, so that Expect: 100-contin
   auto answer = world.ask({.method = "PUT", .target = "/data/k", .body = Bytes(100'000, 'x'), .user = "reader"});
   CHECK(answer.status == 403);
   CHECK(answer.body_read == 0);
-  answer = world.ask({.method = "PUT",
-                      .target = "/data/k",
-                      .headers = {{"if-match", "\"absent\""}},
-                      .body = Bytes(100'000, 'x')});
+  answer = world.ask(
+      {.method = "PUT", .target = "/data/k", .headers = {{"if-match", "\"absent\""}}, .body = Bytes(100'000, 'x')});
   CHECK(answer.status == 404);
   CHECK(answer.body_read == 0);
 }
@@ -103,7 +101,7 @@ TEST_CASE("a large body comes back whole through many chunks") {
 
 TEST_CASE("XML that is deep, long or has a document type is refused") {
   std::string deep, end;
-  for (size_t i = 0; i < limits::kMaxXmlDepth; ++i) {
+  for (size_t i = 0; i < dl::api::s3::limits::kMaxXmlDepth; ++i) {
     deep += "<a>";
     end += "</a>";
   }

@@ -45,8 +45,14 @@ class Script {
     send();
     INFO(name_, ":", number_, " ", line, "\nstatus ", answer_.status, "\n", answer_.body);
     if (line.starts_with("< ")) return on_answer(text);
-    if (line.starts_with("~ ")) return CHECK(answer_.body.find(text) != Bytes::npos);
-    if (line.starts_with("!~ ")) return CHECK(answer_.body.find(line.substr(3)) == Bytes::npos);
+    if (line.starts_with("~ ")) {
+      CHECK(answer_.body.find(text) != Bytes::npos);
+      return;
+    }
+    if (line.starts_with("!~ ")) {
+      CHECK(answer_.body.find(line.substr(3)) == Bytes::npos);
+      return;
+    }
     if (line.starts_with("=")) return on_exact(text);
     if (line.starts_with("@ ")) return on_keep(text);
     FAIL(name_, ":", number_, ": not understood: ", line);
@@ -99,11 +105,18 @@ class Script {
 
   void on_answer(const std::string& text) {
     const size_t colon = text.find(": ");
-    if (colon == std::string::npos) return CHECK(std::to_string(answer_.status) == text);
+    if (colon == std::string::npos) {
+      CHECK(std::to_string(answer_.status) == text);
+      return;
+    }
     const std::string header = text.substr(0, colon), value = text.substr(colon + 2);
-    if (value == "*") return CHECK(answer_.has(header));
-    if (value == "-") return CHECK_FALSE(answer_.has(header));
-    CHECK(answer_.header(header) == value);
+    if (value == "*") {
+      CHECK(answer_.has(header));
+    } else if (value == "-") {
+      CHECK_FALSE(answer_.has(header));
+    } else {
+      CHECK(answer_.header(header) == value);
+    }
   }
 
   void on_exact(const std::string& text) {

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "objects/bucket_source.h"
 
-// A whole node's S3 side in memory, without sockets: memory partition, journal, audit, gate with a few users, objects and
-// the handler. Requests are signed and handed to the handler as the HTTP server would.
+// A whole node's S3 side in memory, without sockets: memory partition, journal, audit, gate with a few users, objects
+// and the handler. Requests are signed and handed to the handler as the HTTP server would.
 namespace dl::api::s3::testing {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -20,10 +20,10 @@ struct Ask {
   std::string target = "/";  // path and query as they stand on the request line; encoded
   Headers headers;
   Bytes body;
-  std::string user = "admin";                // admin: everything; reader: reads of bucket "data"; nobody: unsigned
-  std::string payload;                       // x-amz-content-sha256; empty: the body's hash
-  std::string region;                        // of the credential; empty: the node's
-  bool chunked = false;                      // transfer coding: no Content-Length
+  std::string user = "admin";  // admin: everything; reader: reads of bucket "data"; nobody: unsigned
+  std::string payload;         // x-amz-content-sha256; empty: the body's hash
+  std::string region;          // of the credential; empty: the node's
+  bool chunked = false;        // transfer coding: no Content-Length
   bool presigned = false;
 };
 
@@ -31,9 +31,9 @@ struct Answer {
   int status = 0;
   Headers headers;
   Bytes body;
-  uint64_t length = 0;      // Content-Length as told
-  bool cut = false;         // fewer bytes than told
-  uint64_t body_read = 0;   // bytes of the request's body that were taken
+  uint64_t length = 0;                              // Content-Length as told
+  bool cut = false;                                 // fewer bytes than told
+  uint64_t body_read = 0;                           // bytes of the request's body that were taken
   std::string header(std::string_view name) const;  // empty when absent
   bool has(std::string_view name) const;
   std::string tag(std::string_view element) const;  // text of the first such element

@@ -23,8 +23,7 @@
 namespace dl::api::s3::testing {
 namespace {
 
-constexpr std::string_view kEverything =
-    R"({"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})";
+constexpr std::string_view kEverything = R"({"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})";
 constexpr std::string_view kReadData =
     R"({"Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],
         "Resource":["arn:aws:s3:::data","arn:aws:s3:::data/*"]}]})";
@@ -122,14 +121,14 @@ std::string Answer::tag(std::string_view element) const {
 struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSource {
   explicit Impl(WorldOptions o) : options(std::move(o)), clock(*access_time()), store(make_store()) {
     runtime.start();
-    gate_room = std::make_unique<gate::Gate>(gate::Gate::Config{
-        .node_name = "node",
-        .node = NodeId::of("node-id-16-bytes"),
-        .region = options.region,
-        .own_uid = 4242,
-        .clock = &clock,
-        .principals = this,
-        .record = [this](Bytes record) { return queue->submit(std::move(record)); }});
+    gate_room = std::make_unique<gate::Gate>(
+        gate::Gate::Config{.node_name = "node",
+                           .node = NodeId::of("node-id-16-bytes"),
+                           .region = options.region,
+                           .own_uid = 4242,
+                           .clock = &clock,
+                           .principals = this,
+                           .record = [this](Bytes record) { return queue->submit(std::move(record)); }});
     queue = std::make_unique<audit::Queue>(partition());
     objects::Deps deps;
     deps.runtime = &runtime;
@@ -196,14 +195,14 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
       space->blobs = store->find_blobs("default");
       spaces[bucket.id] = std::move(space);
     }
-    DL_OK(partition().commit_wait(
-        [&](storage::Batch& b) { return journal::create_space(b, *spaces.at(bucket.id)); }));
+    DL_OK(partition().commit_wait([&](storage::Batch& b) { return journal::create_space(b, *spaces.at(bucket.id)); }));
     std::lock_guard lock(m);
     buckets[name] = bucket;
     ++number;
     return bucket;
   }
-  Result<void> delete_bucket(const std::string&, const std::string& name, std::function<Result<bool>()> empty) override {
+  Result<void> delete_bucket(const std::string&, const std::string& name,
+                             std::function<Result<bool>()> empty) override {
     objects::BucketInfo before;
     {
       std::lock_guard lock(m);
@@ -274,7 +273,8 @@ void sign_request(const Ask& ask, const std::string& region, WallTime now, net::
   for (const auto& [n, v] : done.headers) http.headers.add(n, v);
   if (ask.payload.starts_with("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")) {
     std::vector<std::pair<std::string, std::string>> trailers;
-    if (ask.payload.ends_with("-TRAILER")) trailers = {{"x-amz-checksum-crc32", to_base64(crypto::crc_bytes(crypto::Crc::kCrc32, crypto::crc32(body)))}};
+    if (ask.payload.ends_with("-TRAILER"))
+      trailers = {{"x-amz-checksum-crc32", to_base64(crypto::crc_bytes(crypto::Crc::kCrc32, crypto::crc32(body)))}};
     body = access::sign_chunks(body, 64 * 1024, trailers, done, who, now);
   }
 }
@@ -300,10 +300,12 @@ Answer World::ask(Ask ask) {
   Writer writer(ask.method == "HEAD");
   net::HttpExchange exchange{std::move(http), reader, writer};
   auto done = impl_->runtime.run([this, &exchange] { return impl_->handler->handle(&exchange); });
-  INFO(done.ok() ? std::string() : done.error().message);
+  const std::string why = done.ok() ? std::string() : done.error().message;
+  INFO(why);
   CHECK((done.ok() || writer.started()));
   writer.answer.body_read = reader.taken();
-  writer.answer.cut = ask.method != "HEAD" && writer.answer.status != 304 && writer.answer.body.size() != writer.answer.length;
+  writer.answer.cut =
+      ask.method != "HEAD" && writer.answer.status != 304 && writer.answer.body.size() != writer.answer.length;
   return std::move(writer.answer);
 }
 
@@ -327,10 +329,15 @@ size_t World::blob_count() {
   impl_->clock.advance(Millis(1000));
   (void)impl_->store->reclaim().value();
   size_t count = 0;
-  impl_->partition().snapshot().value()->scan("\x0b", "\x0c", [&count](BytesView, BytesView) -> Result<storage::Scan> {
-    ++count;
-    return storage::Scan::kContinue;
-  }).value();
+  impl_->partition()
+      .snapshot()
+      .value()
+      ->scan("\x0b", "\x0c",
+             [&count](BytesView, BytesView) -> Result<storage::Scan> {
+               ++count;
+               return storage::Scan::kContinue;
+             })
+      .value();
   return count;
 }
 
