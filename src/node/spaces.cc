@@ -98,7 +98,7 @@ Result<void> NodeSpaces::set_versioning(const std::string& by, const std::string
 }
 
 Result<objects::SpaceHandle> NodeSpaces::find_space(const objects::BucketInfo& bucket) {
-  return objects::SpaceHandle{&intern(bucket.id, bucket.id_key), &config_.store->partition("default"),
+  return objects::SpaceHandle{&intern(bucket.id, bucket.id_key), config_.objects_partition,
                               &config_.store->blobs("default")};
 }
 

@@ -16,7 +16,8 @@ namespace dl::node {
 
 struct SpacesConfig {
   control::Control* control = nullptr;
-  storage::Store* store = nullptr;  // partitions `control` and `default`
+  storage::Store* store = nullptr;                  // partitions `control` and `default`
+  storage::Partition* objects_partition = nullptr;  // `default` as objects writes to it
   const Clock* clock = nullptr;
   NodeId self;
   DeviceId own_device;
