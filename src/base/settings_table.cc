@@ -5,7 +5,7 @@ namespace {
 
 using enum SettingType;
 
-constexpr SettingInfo kTable[] = {
+constexpr SettingInfo kSettings[] = {
     {"http.drain", kDuration, "10s", "What running requests are granted when the node stops."},
     {"http.idle", kDuration, "75s", "How long a connection may be silent between requests."},
     {"http.max_connections", kNumber, "4096", "Open connections of one server; further ones get 503."},
@@ -31,6 +31,6 @@ constexpr SettingInfo kTable[] = {
 
 }  // namespace
 
-std::span<const SettingInfo> settings_table() { return kTable; }
+std::span<const SettingInfo> settings_table() { return kSettings; }
 
 }  // namespace dl
