@@ -14,6 +14,10 @@
 #include "objects/reason.h"
 #include "objects/types.h"
 
+namespace dl::gate {
+class Gate;
+}
+
 namespace dl::objects {
 
 // What a node wires into Objects. Everything here outlives it and is thread-safe.
@@ -24,10 +28,7 @@ struct Deps {
   BucketSource* buckets = nullptr;
   SpaceSource* spaces = nullptr;
   BodyWaiter* waiter = nullptr;  // nullptr: bodies that are not here cannot be fetched
-  // Appends an encoded audit record; called inside the step of the mutation it tells of.
-  std::function<Result<void>(storage::Batch&, BytesView)> audit;
-  // Decides again what `permit` says, on today's control state. Called on a loop. Errors: kDenied, kUnauthenticated.
-  std::function<Result<gate::Permit>(const gate::Permit&)> renew;
+  gate::Gate* gate = nullptr;    // decides again when control state moved under a write
   // Whether the kernel says that its clock is disciplined.
   std::function<format::ClockTrust()> clock_trust;
 };
@@ -49,9 +50,9 @@ class ObjectReader {
 
 // The one place where a request changes an object. Each function takes the Permit of the decision it rests on and
 // checks that action, bucket and key are its own; a write is one commit step {control revision compared, conditions
-// checked, record appended to the journal, audit record appended} and is answered when that is durable. Coroutines of the
-// runtime's loops; blocking work goes to its pool. Owned by the node, which stops the partitions before it lets go of this.
-// Errors carry a Reason (objects/reason.h) where S3 has a word of its own.
+// checked, record appended to the journal, audit record appended} and is answered when that is durable. Coroutines of
+// the runtime's loops; blocking work goes to its pool. Owned by the node, which stops the partitions before it lets go
+// of this. Errors carry a Reason (objects/reason.h) where S3 has a word of its own.
 class Objects {
  public:
   explicit Objects(Deps deps) : deps_(std::move(deps)) {}
@@ -63,7 +64,10 @@ class Objects {
   // s3:GetObject, or s3:GetObjectVersion with a version. A failed If-Match is kPrecondition; 304 and markers are in
   // `found`, because their answers carry headers.
   Task<ObjectInfo> head(gate::Permit permit, GetRequest request);
-  // Waits for a body that is not here (limits::kBodyWait). Errors: kUnavailable (kBodyOnItsWay, kBodyRemote).
+  // s3:GetObjectTagging, or s3:GetObjectVersionTagging with a version: the version with its attributes.
+  Task<ObjectInfo> find_tags(gate::Permit permit, GetRequest request);
+  // As head(), with the body. Waits for one that is not here (limits::kBodyWait). Errors: kUnavailable (kBodyOnItsWay,
+  // kBodyRemote).
   Task<std::unique_ptr<ObjectReader>> get(gate::Permit permit, GetRequest request);
 
   // s3:DeleteObject, or s3:DeleteObjectVersion with a version.
@@ -89,7 +93,7 @@ class Objects {
   Task<PartsPage> list_parts(gate::Permit permit, UploadId upload, uint32_t after, size_t limit);
   Task<UploadsPage> list_uploads(gate::Permit permit, ListUploadsRequest request);  // s3:ListBucketMultipartUploads
 
-  Task<ListPage> list(gate::Permit permit, ListRequest request);                           // s3:ListBucket
+  Task<ListPage> list(gate::Permit permit, ListRequest request);                       // s3:ListBucket
   Task<VersionsPage> list_versions(gate::Permit permit, ListVersionsRequest request);  // s3:ListBucketVersions
 
   // Keys in conflict. s3:ListBucketVersions.
@@ -106,21 +110,16 @@ class Objects {
   Task<PutResult> resolve(gate::Permit permit, VersionRef keep);
 
   // Buckets.
-  Task<BucketInfo> create_bucket(gate::Permit permit);                                   // s3:CreateBucket
-  Task<void> delete_bucket(gate::Permit permit);                                         // s3:DeleteBucket
+  Task<BucketInfo> create_bucket(gate::Permit permit);                                        // s3:CreateBucket
+  Task<void> delete_bucket(gate::Permit permit);                                              // s3:DeleteBucket
   Result<BucketInfo> find_bucket(const gate::Permit& permit, std::string_view action) const;  // any bucket action
-  Result<std::vector<BucketInfo>> list_buckets(const gate::Permit& permit) const;        // s3:ListAllMyBuckets
-  Task<void> set_versioning(gate::Permit permit, journal::Versioning versioning);        // s3:PutBucketVersioning
+  Result<std::vector<BucketInfo>> list_buckets(const gate::Permit& permit) const;             // s3:ListAllMyBuckets
+  Task<void> set_versioning(gate::Permit permit, journal::Versioning versioning);             // s3:PutBucketVersioning
 
   const Deps& deps() const { return deps_; }
 
  private:
   Deps deps_;
 };
-
-// "null" or 32 hex digits, as S3 shows it.
-std::string version_text(bool null, const VersionId& id);
-// nullopt when it is neither: no such version.
-std::optional<VersionRef> parse_version(std::string_view text);
 
 }  // namespace dl::objects

@@ -24,6 +24,11 @@ struct VersionRef {
   VersionId id;
 };
 
+// "null" or 32 hex digits, as S3 shows it.
+std::string version_text(bool null, const VersionId& id);
+// nullopt when it is neither: no such version.
+std::optional<VersionRef> parse_version(std::string_view text);
+
 struct EtagMatch {
   bool any = false;               // "*"
   std::vector<std::string> tags;  // without quotes
@@ -94,7 +99,7 @@ struct ObjectInfo {
   bool null = false;
   bool versioned = false;
   bool current = false;
-  bool here = true;    // false: the body lies elsewhere
+  bool here = true;     // false: the body lies elsewhere
   bool at_hub = false;  // committed
   Hlc last_modified;
   format::ObjectFields fields;
@@ -102,8 +107,8 @@ struct ObjectInfo {
   uint32_t conflicts = 0, arriving = 0;
   // What is asked for of the body.
   uint64_t offset = 0, length = 0;
-  bool partial = false;               // 206
-  std::optional<uint32_t> parts;      // with partNumber: how many there are
+  bool partial = false;           // 206
+  std::optional<uint32_t> parts;  // with partNumber: how many there are
 };
 
 struct RemoveRequest {
