@@ -24,6 +24,7 @@ void put(pb::Frame& m, const HelloFrame& f) {
     s->set_epoch(space.epoch);
     s->set_csn(space.csn);
     s->set_fingerprint(space.fingerprint.bytes());
+    s->set_decided_csn(space.decided_csn);
     for (const auto& head : space.heads) {
       auto* j = s->add_heads();
       j->set_origin(head.origin.bytes());
@@ -43,6 +44,7 @@ void put(pb::Frame& m, const RecordsFrame& f) {
       i->set_record(*item.record);
     else if (item.void_hash)
       i->set_void_hash(item.void_hash->bytes());
+    for (const auto& parent : item.parents) i->add_parents(parent.bytes());
   }
   for (const auto& seal : f.seals) r->add_seals(seal);
 }
@@ -123,6 +125,7 @@ Result<Frame> take_hello(const pb::HelloFrame& h) {
     space.epoch = s.epoch();
     space.csn = s.csn();
     DL_TRY(space.fingerprint, Sha256::from_bytes(s.fingerprint()));
+    space.decided_csn = s.decided_csn();
     for (const auto& j : s.heads()) {
       DL_TRY(auto origin, NodeId::from_bytes(j.origin()));
       space.heads.push_back({origin, j.oseq()});
@@ -148,6 +151,10 @@ Result<Frame> take_records(const pb::RecordsFrame& r) {
       DL_TRY(item.void_hash, RecordHash::from_bytes(i.void_hash()));
     } else {
       return bad("an empty journal item");
+    }
+    for (const auto& parent : i.parents()) {
+      DL_TRY(auto hash, RecordHash::from_bytes(parent));
+      item.parents.push_back(hash);
     }
     f.items.push_back(std::move(item));
   }

@@ -29,6 +29,7 @@ struct SpaceHello {
   uint64_t epoch = 0, csn = 0;
   Sha256 fingerprint;
   std::vector<JournalHead> heads;
+  uint64_t decided_csn = 0;  // where the decided set is complete: the third part of the cursor
   bool operator==(const SpaceHello&) const = default;
 };
 struct HelloFrame {
@@ -41,10 +42,11 @@ struct HelloFrame {
   bool more = false;
   bool operator==(const HelloFrame&) const = default;
 };
-// One place of a journal: the record's bytes, or the hash of a voided record.
+// One place of a journal: the record's bytes, or the hash of a voided or forgotten record (with its parents if known).
 struct JournalItem {
   std::optional<Bytes> record;
   std::optional<RecordHash> void_hash;
+  std::vector<RecordHash> parents;  // beside void_hash
   bool operator==(const JournalItem&) const = default;
 };
 struct RecordsFrame {

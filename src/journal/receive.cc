@@ -27,7 +27,7 @@ class Intake {
  private:
   Result<void> compare(uint64_t oseq, const RecordHash& hash);
   Result<void> take(uint64_t oseq, const JournalItem& item);
-  Result<void> take_void(uint64_t oseq, const RecordHash& hash);
+  Result<void> take_void(uint64_t oseq, const JournalItem& item);
   Result<void> take_record(uint64_t oseq, const Bytes& bytes);
   Result<void> check(const Record& record, uint64_t oseq);
   Result<void> place(const RecordHash& hash, const Bytes& bytes, Record record);
@@ -55,12 +55,15 @@ Result<void> Intake::check(const Record& record, uint64_t oseq) {
   return {};
 }
 
-Result<void> Intake::take_void(uint64_t oseq, const RecordHash& hash) {
-  DL_TRY(Known known, load_known(work_.batch(), hash));
-  if (known.kind == Known::Kind::kUnknown) {
+Result<void> Intake::take_void(uint64_t oseq, const JournalItem& item) {
+  if (item.parents.size() > format::kMaxParents) return error(Code::kCorrupt, "a record with too many parents");
+  DL_TRY(Known known, load_known(work_.batch(), *item.void_hash));
+  bool learns = known.is_tombstone() && known.grave.parents.empty() && !item.parents.empty();
+  if (known.kind == Known::Kind::kUnknown || learns) {
     format::PlaceRow place;
-    place.tombstone = format::Tombstone{{}, {}, 0, true};
-    work_.batch().put(format::place_key(hash), format::encode(place));
+    place.tombstone = learns ? known.grave : format::Tombstone{{}, {}, 0, true};
+    place.tombstone->parents = item.parents;
+    work_.batch().put(format::place_key(*item.void_hash), format::encode(place));
   }
   row_->decided.add(oseq, oseq);
   if (work_.space().home) row_->decided_csn = work_.next_csn();
@@ -118,7 +121,8 @@ Result<void> Intake::take_record(uint64_t oseq, const Bytes& bytes) {
 }
 
 Result<void> Intake::take(uint64_t oseq, const JournalItem& item) {
-  RecordHash hash = item.record ? hash_record(*item.record) : item.hash;
+  if (!item.record && !item.void_hash) return error(Code::kCorrupt, "an empty place of a journal");
+  RecordHash hash = item.record ? hash_record(*item.record) : *item.void_hash;
   if (oseq <= row_->received) return compare(oseq, hash);
   if (origin_ == work_.space().self)
     return error(Code::kForeign, "another node holds more of this node's journal than this node does",
@@ -126,7 +130,7 @@ Result<void> Intake::take(uint64_t oseq, const JournalItem& item) {
   if (item.record) {
     DL_OK(take_record(oseq, *item.record));
   } else {
-    DL_OK(take_void(oseq, hash));
+    DL_OK(take_void(oseq, item));
   }
   work_.batch().put(format::journal_key(work_.space().bucket, origin_, oseq),
                     format::encode(format::JournalRow{hash, !item.record}));

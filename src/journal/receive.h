@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "format/frames.h"
 #include "journal/commit.h"
 #include "journal/space.h"
 
@@ -12,10 +13,7 @@ namespace dl::journal {
 
 // One place of a journal as it travels: the record's bytes, or only its hash where the writer voided it or where it was
 // ended and forgotten.
-struct JournalItem {
-  std::optional<Bytes> record;
-  RecordHash hash;  // without a record; else ignored
-};
+using format::JournalItem;
 
 struct Received {
   uint64_t received = 0;  // the journal is here up to this place, gap-free

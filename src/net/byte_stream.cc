@@ -9,6 +9,7 @@
 namespace dl::net {
 namespace {
 
+constexpr Millis kReasonDeadline{1'000};
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 using Ec = boost::system::error_code;
 
@@ -137,7 +138,7 @@ Task<void> ByteStream::write_tls(Pieces pieces, Millis deadline) {
     arm(write_due_, deadline);
     auto [ec, n] = co_await tls_->async_write_some(asio::buffer(record.data(), record.size()), kTuple);
     write_due_ = MonoTime::max();
-    if (ec) co_return failed(ec, "writing to the network");
+    if (ec) co_return co_await reason_for(failed(ec, "writing to the network"));
     for (size_t left = n; left > 0;) {
       size_t from_this = std::min(left, pieces[at].size());
       pieces[at].remove_prefix(from_this);
@@ -147,6 +148,16 @@ Task<void> ByteStream::write_tls(Pieces pieces, Millis deadline) {
     while (at < pieces.size() && pieces[at].empty()) at++;
   }
   co_return Result<void>();
+}
+
+// A peer that refuses us says why and closes: a write then fails while the reason waits to be read.
+Task<void> ByteStream::reason_for(Error write_failure) {
+  bool reader = read_due_ != MonoTime::max();
+  if (write_failure.code != Code::kClosed || reader || closed_) co_return write_failure;
+  char sink[256];
+  auto last = co_await read_some(sink, sizeof sink, kReasonDeadline);
+  if (!last.ok() && last.error().code == Code::kDenied) co_return std::move(last).error();
+  co_return write_failure;
 }
 
 Task<void> ByteStream::finish(size_t drain, Millis deadline) {

@@ -49,6 +49,7 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
  private:
   Task<void> write_plain(Pieces pieces, Millis deadline);
   Task<void> write_tls(Pieces pieces, Millis deadline);
+  Task<void> reason_for(Error write_failure);
   void arm(MonoTime& due, Millis deadline);
   void watch(MonoTime at);
   void check_due();

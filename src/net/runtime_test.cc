@@ -1,6 +1,7 @@
 #include "net/runtime.h"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include "base/task.h"
 #include "base/thread.h"
@@ -114,7 +115,7 @@ TEST_CASE("a full pool says busy instead of growing") {
           done.notify_all();
         });
   // The one pool thread is held, so everything over the queue's bound ends first.
-  while (busy == 0) std::this_thread::yield();
+  while (busy == 0) ::sched_yield();
   held.unlock();
   for (int n = done; n < kJobs; n = done) done.wait(n);
   CHECK(busy > 0);

@@ -4,8 +4,6 @@
 namespace dl::objects {
 namespace {
 
-Author author_of(const gate::Permit& permit) { return {permit.principal(), permit.audit()}; }
-
 Result<bool> is_empty(const storage::View& view, const Place& place) {
   DL_TRY(bool holds, journal::space_holds_anything(view, *place.at.space));
   if (holds) return false;
@@ -34,7 +32,7 @@ Result<void> delete_now(const Deps& deps, const gate::Permit& permit, const Plac
         storage::Purpose::kFree));
     return after;
   };
-  auto deleted = deps.buckets->delete_bucket(author_of(permit), place.bucket.name, still_empty);
+  auto deleted = deps.buckets->delete_bucket(permit.principal(), place.bucket.name, still_empty);
   if (!deleted.ok() && deleted.error().code == Code::kConflict) return not_empty(place.bucket.name);
   return deleted;
 }
@@ -45,7 +43,7 @@ Task<BucketInfo> Objects::create_bucket(gate::Permit permit) {
   DL_CO_OK(check_permit(permit, {"s3:CreateBucket"}));
   BucketSource* buckets = deps_.buckets;
   auto made = co_await on_pool<BucketInfo>(
-      &deps_, [buckets, author = author_of(permit), name = permit.bucket()] { return buckets->create_bucket(author, name); });
+      &deps_, [buckets, by = permit.principal(), name = permit.bucket()] { return buckets->create_bucket(by, name); });
   if (!made.ok() && made.error().code == Code::kExists)
     co_return refuse(Code::kExists, Reason::kBucketExists, made.error().message);
   co_return std::move(made);
@@ -76,8 +74,8 @@ Task<void> Objects::set_versioning(gate::Permit permit, journal::Versioning vers
   DL_CO_TRY(BucketInfo bucket, find_bucket(permit, "s3:PutBucketVersioning"));
   BucketSource* buckets = deps_.buckets;
   co_return co_await net::run_blocking(
-      *deps_.runtime, [buckets, author = author_of(permit), name = bucket.name, versioning] {
-        return buckets->set_versioning(author, name, versioning);
+      *deps_.runtime, [buckets, by = permit.principal(), name = bucket.name, versioning] {
+        return buckets->set_versioning(by, name, versioning);
       });
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "audit/log.h"
+#include "gate/gate.h"
 #include "objects/conditions.h"
 
 namespace dl::objects {
@@ -51,16 +53,19 @@ Result<void> check_revision(const Deps& deps, const std::vector<gate::Permit>& p
   return {};
 }
 
-Result<void> append_audit(const Deps& deps, storage::Batch& batch, const std::vector<gate::Permit>& permits) {
+Result<void> append_audit(storage::Batch& batch, const std::vector<gate::Permit>& permits) {
   for (const auto& permit : permits)
-    if (!permit.audit().empty()) DL_OK(deps.audit(batch, permit.audit()));
+    if (const Bytes& record = permit.audit(); !record.empty()) {
+      DL_TRY(uint64_t index, audit::append(batch, record));
+      (void)index;
+    }
   return {};
 }
 
 Result<std::vector<gate::Permit>> renew(const Deps& deps, const std::vector<gate::Permit>& permits) {
   std::vector<gate::Permit> out;
   for (const auto& permit : permits) {
-    DL_TRY(auto fresh, deps.renew(permit));
+    DL_TRY(auto fresh, deps.gate->renew(permit));
     out.push_back(std::move(fresh));
   }
   return out;

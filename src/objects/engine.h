@@ -53,7 +53,7 @@ struct Write {
 };
 
 Result<void> check_revision(const Deps& deps, const std::vector<gate::Permit>& permits);
-Result<void> append_audit(const Deps& deps, storage::Batch& batch, const std::vector<gate::Permit>& permits);
+Result<void> append_audit(storage::Batch& batch, const std::vector<gate::Permit>& permits);
 Result<std::vector<gate::Permit>> renew(const Deps& deps, const std::vector<gate::Permit>& permits);
 
 template <class T>
@@ -71,7 +71,7 @@ Task<T> run_write(const Deps* deps, Write<T> write) {
     storage::Step step = [deps, state](storage::Batch& batch) -> Result<void> {
       DL_OK(check_revision(*deps, state->write.permits));
       DL_TRY(state->out, state->write.work(batch, state->place, state->write.permits.front()));
-      return append_audit(*deps, batch, state->write.permits);
+      return append_audit(batch, state->write.permits);
     };
     Result<void> done = co_await commit(state->place.at.partition, std::move(step), state->write.purpose);
     if (done.ok()) co_return std::move(*state->out);

@@ -84,12 +84,10 @@ class StoredReader : public ObjectReader {
   uint64_t given_ = 0;
 };
 
-Result<void> check_read_permit(const gate::Permit& permit, const GetRequest& request) {
-  if (request.version) {
-    DL_OK(check_permit(permit, {"s3:GetObjectVersion"}));
-  } else {
-    DL_OK(check_permit(permit, {"s3:GetObject"}));
-  }
+Result<void> check_read_permit(const gate::Permit& permit, const GetRequest& request,
+                               std::string_view plain = "s3:GetObject",
+                               std::string_view of_version = "s3:GetObjectVersion") {
+  DL_OK(check_permit(permit, {request.version ? of_version : plain}));
   if (permit.key() != request.key) return error(Code::kInternal, "a permit for another key");
   return check_key(request.key);
 }
@@ -125,6 +123,16 @@ Task<ObjectInfo> Objects::head(gate::Permit permit, GetRequest request) {
     DL_TRY(Opened opened, open_now(place, request, false));
     return std::move(opened.info);
   });
+}
+
+Task<ObjectInfo> Objects::find_tags(gate::Permit permit, GetRequest request) {
+  DL_CO_OK(check_read_permit(permit, request, "s3:GetObjectTagging", "s3:GetObjectVersionTagging"));
+  DL_CO_TRY(Place place, find_place(deps_, permit));
+  DL_CO_TRY(Opened opened, co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, false); }));
+  if (opened.info.found == Found::kMarker)
+    co_return refuse(Code::kNotFound, request.version ? Reason::kMethodNotAllowed : Reason::kNoSuchKey,
+                     "the version is a delete marker");
+  co_return std::move(opened.info);
 }
 
 Task<std::unique_ptr<ObjectReader>> Objects::get(gate::Permit permit, GetRequest request) {

@@ -14,6 +14,10 @@
 #include "objects/reason.h"
 #include "objects/types.h"
 
+namespace dl::gate {
+class Gate;
+}
+
 namespace dl::objects {
 
 // What a node wires into Objects. Everything here outlives it and is thread-safe.
@@ -24,10 +28,7 @@ struct Deps {
   BucketSource* buckets = nullptr;
   SpaceSource* spaces = nullptr;
   BodyWaiter* waiter = nullptr;  // nullptr: bodies that are not here cannot be fetched
-  // Appends an encoded audit record; called inside the step of the mutation it tells of.
-  std::function<Result<void>(storage::Batch&, BytesView)> audit;
-  // Decides again what `permit` says, on today's control state. Called on a loop. Errors: kDenied, kUnauthenticated.
-  std::function<Result<gate::Permit>(const gate::Permit&)> renew;
+  gate::Gate* gate = nullptr;    // decides again when control state moved under a write
   // Whether the kernel says that its clock is disciplined.
   std::function<format::ClockTrust()> clock_trust;
 };
@@ -63,7 +64,9 @@ class Objects {
   // s3:GetObject, or s3:GetObjectVersion with a version. A failed If-Match is kPrecondition; 304 and markers are in
   // `found`, because their answers carry headers.
   Task<ObjectInfo> head(gate::Permit permit, GetRequest request);
-  // Waits for a body that is not here (limits::kBodyWait). Errors: kUnavailable (kBodyOnItsWay, kBodyRemote).
+  // s3:GetObjectTagging, or s3:GetObjectVersionTagging with a version: the version with its attributes.
+  Task<ObjectInfo> find_tags(gate::Permit permit, GetRequest request);
+  // As head(), with the body. Waits for one that is not here (limits::kBodyWait). Errors: kUnavailable (kBodyOnItsWay, kBodyRemote).
   Task<std::unique_ptr<ObjectReader>> get(gate::Permit permit, GetRequest request);
 
   // s3:DeleteObject, or s3:DeleteObjectVersion with a version.
@@ -117,10 +120,5 @@ class Objects {
  private:
   Deps deps_;
 };
-
-// "null" or 32 hex digits, as S3 shows it.
-std::string version_text(bool null, const VersionId& id);
-// nullopt when it is neither: no such version.
-std::optional<VersionRef> parse_version(std::string_view text);
 
 }  // namespace dl::objects

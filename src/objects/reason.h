@@ -35,7 +35,6 @@ enum class Reason : uint16_t {
   kBodyRemote,   // not here, no link: InvalidObjectState
   kBodyOnItsWay,  // not here within the wait: 503
   kStale,         // control state moved: decide again
-  kBadSignature,  // a chunk's signature
 };
 
 inline Error refuse(Code code, Reason reason, std::string message, std::string next = {}) {

@@ -24,6 +24,11 @@ struct VersionRef {
   VersionId id;
 };
 
+// "null" or 32 hex digits, as S3 shows it.
+std::string version_text(bool null, const VersionId& id);
+// nullopt when it is neither: no such version.
+std::optional<VersionRef> parse_version(std::string_view text);
+
 struct EtagMatch {
   bool any = false;               // "*"
   std::vector<std::string> tags;  // without quotes

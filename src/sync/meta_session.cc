@@ -156,6 +156,7 @@ Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames
                    peer_.name + " has followed a longer history than this hub has; was the hub restored?",
                    "Do not write to this hub; see docs/internals/sync-frames.md, 'A hub from the past'.");
     state.sent = state.acked = hello.epoch == state.epoch ? hello.csn : 0;
+    state.decided = hello.epoch == state.epoch ? std::min(hello.decided_csn, hello.csn) : 0;
     if (!ours) state.heard = false;  // take its records, give no history
   }
   for (auto& [origin, journal] : state.journals) journal.sent = journal.acked = 0;
@@ -206,7 +207,7 @@ Result<void> MetaSession::on_history(const format::HistoryFrame& frame, Frames& 
   if (!peer_.hub) return error(Code::kForeign, peer_.name + " is not the home of that history");
   auto& state = it->second;
   if (frame.part == 0) {
-    state.arriving = HistoryStretch{frame.epoch, frame.from, frame.to, {}};
+    state.arriving = HistoryStretch{frame.epoch, frame.from, frame.to, false, {}};
     state.next_part = 0;
   }
   if (!state.arriving || frame.part != state.next_part || frame.epoch != state.arriving->epoch ||
@@ -264,19 +265,20 @@ Result<void> MetaSession::push(const BucketId& space, SpaceState& state, Frames&
 
 Result<void> MetaSession::push_history(const BucketId& space, SpaceState& state, Frames& out) {
   while (history_bytes_ < kWindowBytes) {
-    DL_TRY(auto stretch, spaces_.give_history(space, state.epoch, state.sent, kStretchBytes));
-    if (stretch.to == state.sent) {
-      state.known = stretch.to;
+    DL_TRY(auto stretch, spaces_.give_history(space, {state.epoch, state.sent, state.decided}, kStretchBytes));
+    if (!stretch) {
+      state.known = std::max(state.known, state.sent);
       return {};
     }
-    if (stretch.from != state.sent || stretch.to < state.sent || stretch.data.size() > kMaxStretchBytes)
+    if (stretch->from != state.sent || stretch->to < state.sent || stretch->data.size() > kMaxStretchBytes)
       return error(Code::kInternal, "a history piece that does not follow the one before");
-    state.sent = stretch.to;
-    state.known = std::max(state.known, stretch.to);
-    uint64_t bytes = stretch.data.size() + 64;
-    state.flights.push_back({stretch.to, bytes});
+    state.sent = stretch->to;
+    if (stretch->last) state.decided = stretch->to;
+    state.known = std::max(state.known, stretch->to);
+    uint64_t bytes = stretch->data.size() + 64;
+    state.flights.push_back({stretch->to, bytes});
     history_bytes_ += bytes;
-    cut_history(space, stretch, out);
+    cut_history(space, *stretch, out);
   }
   return {};
 }

@@ -62,6 +62,7 @@ class MetaSession {
     bool told = false;                                   // our hello went out
     bool heard = false;                                  // theirs came in
     uint64_t epoch = 0, sent = 0, acked = 0, known = 0;  // of the history we give; known: our csn
+    uint64_t decided = 0;  // as of where the other side knows the whole decided set, once what is sent arrives
     std::deque<Flight> flights;
     std::map<NodeId, Journal> journals;
     std::optional<HistoryStretch> arriving;

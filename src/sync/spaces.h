@@ -24,7 +24,12 @@ struct Peer {
 // A stretch of a home's history, (from, to] of an epoch, as bytes that only the journal reads.
 struct HistoryStretch {
   uint64_t epoch = 0, from = 0, to = 0;
+  bool last = false;  // it carries the decided set as of `to`
   Bytes data;
+};
+// Where a follower is. `decided`: where it last knew the whole decided set.
+struct Position {
+  uint64_t epoch = 0, csn = 0, decided = 0;
 };
 
 struct WantedBody {
@@ -78,9 +83,9 @@ class Spaces {
   // Errors: kForeign for a fork (nothing is lost, nothing taken), kCorrupt for a chain or seal that does not hold.
   virtual Result<uint64_t> take_records(const Peer& peer, const format::RecordsFrame& records) = 0;
 
-  // to == from: nothing new. At most about max_bytes, but at least one entry.
-  virtual Result<HistoryStretch> give_history(const BucketId& space, uint64_t epoch, uint64_t from,
-                                              size_t max_bytes) = 0;
+  // nullopt: nothing new. At most about max_bytes, but at least one entry.
+  virtual Result<std::optional<HistoryStretch>> give_history(const BucketId& space, const Position& from,
+                                                             size_t max_bytes) = 0;
   virtual Result<void> take_history(const Peer& peer, const BucketId& space, const HistoryStretch& stretch) = 0;
 
   // Records of that space whose body is not here and may be asked of that peer, at most max, in the order to fetch
