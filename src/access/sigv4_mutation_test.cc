@@ -160,7 +160,8 @@ Wire presigned() {
 // One byte replaced, put in or taken out, of one field.
 bool mutate(Wire& w, Random& random) {
   std::vector<std::string*> fields = {&w.method, &w.path, &w.path, &w.query, &w.query};
-  if (!w.body.empty()) fields.push_back(&w.body);  // a presigned URL signs no body
+  // Long, so oftener; a presigned URL signs none.
+  if (!w.body.empty()) fields.insert(fields.end(), 10, &w.body);
   for (auto& [name, value] : w.headers) {
     fields.push_back(&name);
     fields.push_back(&value);
@@ -183,7 +184,7 @@ bool mutate(Wire& w, Random& random) {
 
 TEST_CASE("no one-byte change of what was signed is let in") {
   const char* wanted = std::getenv("DL_MUTATIONS");
-  const int count = wanted ? std::atoi(wanted) : 3000;
+  const int count = wanted ? std::atoi(wanted) : 5000;
   SeededRandom random(20261124);
   const Wire originals[] = {header_signed(), chunked(), presigned()};
   CHECK(outcome(originals[0]) == kBody);
