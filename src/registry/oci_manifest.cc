@@ -1,5 +1,9 @@
 #include "registry/oci_manifest.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 
 #include "registry/limits.h"

@@ -1,3 +1,7 @@
+#include <vector>
+
+#include <fmt/format.h>
+
 #include "registry/oci_manifest.h"
 
 #include <doctest/doctest.h>
