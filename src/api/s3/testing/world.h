@@ -11,6 +11,14 @@
 
 // A whole node's S3 side in memory, without sockets: memory partition, journal, audit, gate with a few users, objects
 // and the handler. Requests are signed and handed to the handler as the HTTP server would.
+namespace dl::net {
+class Runtime;
+}
+
+namespace dl::api::s3 {
+class S3Handler;
+}
+
 namespace dl::api::s3::testing {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -43,6 +51,7 @@ struct Answer {
 struct WorldOptions {
   std::string region = "us-east-1";
   bool hub = true;
+  const Clock* clock = nullptr;  // instead of one that stands still
 };
 
 class World {
@@ -58,6 +67,9 @@ class World {
   void bump_revision_during_next_body();
   size_t audit_records();  // of all decisions so far
   size_t blob_count();     // bodies on the memory disk after freeing what is due
+
+  S3Handler& handler();
+  net::Runtime& runtime();
 
   struct Impl;
 

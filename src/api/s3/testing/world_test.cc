@@ -119,20 +119,20 @@ std::string Answer::tag(std::string_view element) const {
 }
 
 struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSource {
-  explicit Impl(WorldOptions o) : options(std::move(o)), clock(*access_time()), store(make_store()) {
+  explicit Impl(WorldOptions o) : options(std::move(o)), clock(*access_time()), time(options.clock ? options.clock : &clock), store(make_store()) {
     runtime.start();
     gate_room = std::make_unique<gate::Gate>(
         gate::Gate::Config{.node_name = "node",
                            .node = NodeId::of("node-id-16-bytes"),
                            .region = options.region,
                            .own_uid = 4242,
-                           .clock = &clock,
+                           .clock = time,
                            .principals = this,
                            .record = [this](Bytes record) { return queue->submit(std::move(record)); }});
     queue = std::make_unique<audit::Queue>(partition());
     objects::Deps deps;
     deps.runtime = &runtime;
-    deps.clock = &clock;
+    deps.clock = time;
     deps.random = &random;
     deps.buckets = this;
     deps.spaces = this;
@@ -150,7 +150,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
   std::unique_ptr<storage::MemoryStore> make_store() {
     storage::MemoryOptions memory;
     memory.inline_limit = 16 * 1024;
-    return std::make_unique<storage::MemoryStore>(std::vector<std::string>{"default"}, clock, random, memory);
+    return std::make_unique<storage::MemoryStore>(std::vector<std::string>{"default"}, *time, random, memory);
   }
   storage::Partition& partition() { return *store->find_partition("default"); }
 
@@ -182,7 +182,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
       if (buckets.contains(name)) return error(Code::kExists, "the bucket exists");
       bucket.id = random.id<BucketId>();
       bucket.name = name;
-      bucket.created = clock.wall();
+      bucket.created = time->wall();
       bucket.home_region = options.region;
       bucket.owner = by;
       bucket.id_key = random.bytes(32);
@@ -231,6 +231,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
 
   WorldOptions options;
   ManualClock clock;
+  const Clock* time;
   SeededRandom random{7};
   std::unique_ptr<storage::MemoryStore> store;
   net::Runtime runtime{1, 2};
@@ -290,7 +291,7 @@ Answer World::ask(Ask ask) {
   http.peer = "192.0.2.1:5000";
   http.tls = true;
   Bytes body = ask.body;
-  sign_request(ask, impl_->options.region, impl_->clock.wall(), http, body);
+  sign_request(ask, impl_->options.region, impl_->time->wall(), http, body);
   http.chunked = ask.chunked;
   if (!ask.chunked) {
     http.content_length = body.size();
@@ -314,6 +315,8 @@ void World::make_bucket(const std::string& name) {
   REQUIRE_MESSAGE(answer.status == 200, answer.body);
 }
 
+S3Handler& World::handler() { return *impl_->handler; }
+net::Runtime& World::runtime() { return impl_->runtime; }
 ManualClock& World::clock() { return impl_->clock; }
 void World::bump_revision() { ++impl_->number; }
 void World::bump_revision_during_next_body() {
