@@ -170,7 +170,8 @@ class Maker:
     def kind_transfer_encoding(self, rng, marker):
         value = rng.choice([
             b"xchunked", b"chunked, identity", b"identity", b"gzip", b"chunked, chunked", b"chunked;q=1",
-            b"\"chunked\"", b"chunked, gzip", b"ch\0unked", b"chunked\x0b", b"", b"chunked\t\x0c", b"deflate, gzip", b"trailers"])
+            b"\"chunked\"", b"chunked, gzip", b"ch\0unked", b"chunked\x0b", b"", b"chunked\t\x0c", b"deflate, gzip",
+            b"trailers"])
         data = b"\r\n".join(self.head(rng, extra=[b"transfer-encoding: " + value]))
         return Case(repr(value), data + b"\r\n\r\n0\r\n\r\n" + marker)
 
@@ -204,7 +205,8 @@ class Maker:
     def kind_aws_chunk(self, rng, marker):
         """aws-chunked in a body of known length: the marker stands inside that body, behind a broken chunk."""
         body = rng.choice([b"x\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"0\r\n\r\n", b"fffffffffffffffff\r\n",
-                           b"5\nhello\n0\n\n", b"-1\r\n\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n", b"6\r\nhello!\r\n0\r\n\r\n"]) + marker
+                           b"5\nhello\n0\n\n", b"-1\r\n\r\n0\r\n\r\n", 
+                           b"5\r\nhello\r\n0\r\n\r\n", b"6\r\nhello!\r\n0\r\n\r\n"]) + marker
         headers = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": "5",
                    "content-length": str(len(body)), "connection": "close"}
         path = f"/{self.bucket}/case-{rng.randrange(1 << 30)}"
