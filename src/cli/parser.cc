@@ -46,7 +46,9 @@ struct Values {
   std::list<Text> texts;
 };
 
+// What stands behind "--" is taken by us, word for word: CLI11 would look for options and sub-commands in it.
 void add_positional(Values& v, const Positional& p) {
+  if (p.count == Positional::Count::kMany) return;
   auto& text = v.texts.emplace_back(Values::Text{std::string(p.name), {}});
   auto* option = v.app->add_option(text.name, text.given, std::string(p.help));
   option->type_name("");
@@ -58,7 +60,6 @@ void add_positional(Values& v, const Positional& p) {
       option->expected(0, 1);
       break;
     case Positional::Count::kMany:
-      option->expected(-1);
       break;
   }
 }
@@ -164,6 +165,10 @@ std::variant<Parsed, HelpText, UsageError> parse(
   add_globals(root, global, json);
   std::list<Values> all;
   for (const auto& command : commands()) add_command(root, all, command);
+  auto mark = std::find(words.begin(), words.end(), "--");
+  bool marked = mark != words.end();
+  std::vector<std::string> rest(marked ? mark + 1 : mark, words.end());
+  words.erase(mark, words.end());
   std::reverse(words.begin(), words.end());  // as CLI11 wants it
   try {
     root.parse(std::move(words));
@@ -181,8 +186,16 @@ std::variant<Parsed, HelpText, UsageError> parse(
   }
   if (global.output.empty()) global.output = "table";
   if (global.data_dir.empty()) global.data_dir = environment("DEMILUNE_DATA_DIR").value_or("/var/lib/demilune");
-  for (const auto& v : all)
-    if (v.app->parsed()) return Parsed{v.command, args_of(v), global};
+  for (const auto& v : all) {
+    if (!v.app->parsed()) continue;
+    Args args = args_of(v);
+    const Positional* many = nullptr;
+    for (const auto& p : v.command->positionals)
+      if (p.count == Positional::Count::kMany) many = &p;
+    if (marked && !many) return UsageError{"this command takes nothing behind --", help_hint(root)};
+    for (auto& word : rest) args.add(many->name, std::move(word));
+    return Parsed{v.command, std::move(args), global};
+  }
   return UsageError{"a command is missing", help_hint(root)};
 }
 

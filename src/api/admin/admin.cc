@@ -86,8 +86,9 @@ Task<net::HttpResponse> answer_question(Question q) {
   if (!route.streams) {
     DL_CO_TRY(raw, co_await read_body(q.body, q.request.content_length));
   }
-  DL_CO_TRY(call.caller, q.context->door->authenticate(q.request, raw ? std::optional<BytesView>(*raw) : std::nullopt));
-  call.caller.request_id = q.request_id;
+  std::optional<BytesView> signed_body;
+  if (raw) signed_body = *raw;
+  DL_CO_TRY(call.caller, q.context->door->authenticate(q.request, signed_body, q.request_id));
   call.path = std::move(match.path);
   DL_CO_TRY(call.query, parse_query(q.request.raw_query(), route));
   if (raw) {

@@ -44,14 +44,15 @@ struct Admission {
   std::optional<gate::Permit> permit;
 };
 
-// The gate, as this room needs it.
+// The gate, as this room needs it (gate_door.h).
 class Door {
  public:
   virtual ~Door() = default;
   // Local socket: the node's own uid or root is node-admin/<node>. Else SigV4, service `demilune`. `body`: the whole
   // body, whose hash is compared with the signed one; nullopt: it is streamed (UNSIGNED-PAYLOAD). Errors:
   // kUnauthenticated, kInvalid.
-  virtual Result<Caller> authenticate(const net::HttpRequest& request, std::optional<BytesView> body) = 0;
+  virtual Result<Caller> authenticate(const net::HttpRequest& request, std::optional<BytesView> body,
+                                      const std::string& request_id) = 0;
   // Decides and leaves an audit record. Errors: kDenied, kBusy (audit queue full).
   virtual Result<Admission> admit(const Caller& caller, const Need& need) = 0;
 };
