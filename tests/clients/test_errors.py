@@ -125,7 +125,7 @@ def test_an_address_signed_with_version_2_is_refused_and_told_what_to_use(endpoi
     address = client.generate_presigned_url("get_object", Params=params)
     answer = sigv4.call_plain(endpoint, "GET", address[len(endpoint.url):])
     assert (answer.status, code(answer)[0]) == (400, "InvalidRequest")
-    assert "AWS4-HMAC-SHA256" in code(answer)[1]["Message"]
+    assert re.search("AWS4-HMAC-SHA256|Version 4", code(answer)[1]["Message"])
 
 
 def test_a_head_has_no_body_and_the_connection_goes_on(endpoint, s3, place):
