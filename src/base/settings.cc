@@ -167,7 +167,8 @@ Result<void> Settings::set(std::string_view key, std::string text, std::string s
     for (const auto& [name, value] : values_) known.push_back(name);
     std::string_view meant = suggest(key, known);
     return error(Code::kInvalid, fmt::format("{}: there is no setting '{}'", source, key),
-                 meant.empty() ? "`demilune explain settings` lists all." : fmt::format("Did you mean '{}'?", meant));
+                 meant.empty() ? fmt::format("The settings are: {}.", fmt::join(known, ", "))
+                               : fmt::format("Did you mean '{}'?", meant));
   }
   auto checked = check_value(at->second.info->type, text);
   if (!checked.ok()) return std::move(checked).error().within(source + ": " + std::string(key));

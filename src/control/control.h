@@ -50,6 +50,7 @@ class Control {
 
   std::shared_ptr<const State> state() const;
   Role role() const { return config_.role; }
+  const journal::Space& space() const { return config_.space; }
   // After a change: called with the new state, outside the locks, in order. Set before the node serves.
   void on_change(std::function<void()> listener) { listener_ = std::move(listener); }
   // Reads the space again (device: after a piece of its projection was applied).

@@ -1,5 +1,8 @@
 #include "net/byte_stream.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>

@@ -1,5 +1,8 @@
 #include "net/cut_proxy.h"
 
+#include <algorithm>
+#include <atomic>
+
 #include <boost/asio/co_spawn.hpp>
 
 #include "net/dial.h"

@@ -1,5 +1,8 @@
 #include "net/dial.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include <sys/un.h>
 
 #include <boost/asio/as_tuple.hpp>

@@ -1,5 +1,8 @@
 #include "net/http_client.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include <fmt/format.h>
 
 #include <boost/asio/post.hpp>

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cstring>
+
 #include "net/http_client.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,8 @@
 #include "net/http_connection.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/log.h"
 #include "net/limits.h"
 #include "net/text.h"
@@ -55,7 +58,8 @@ Task<void> ServerConnection::serve() {
       co_return Result<void>();
     }
     if (after == After::kClose) {
-      size_t unread = body_finished() ? 0 : limits::kMaxDrainBytes;
+      // Even behind the last request something may wait; unread, it would turn our end into a reset.
+      size_t unread = body_finished() ? limits::kReadAheadBytes : limits::kMaxDrainBytes;
       co_return co_await stream_->finish(unread, kFinishDeadline);
     }
     parser_.reset();

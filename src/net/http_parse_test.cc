@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "net/http_parse.h"
 #include "net/limits.h"
 

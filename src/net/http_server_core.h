@@ -2,6 +2,7 @@
 
 // Internal to the room: what the listeners and connections of one HttpServer share.
 
+#include <atomic>
 #include <unordered_set>
 
 #include "net/byte_stream.h"

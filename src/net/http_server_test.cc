@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
+
 #include <unistd.h>
+#include <cstdio>
 
 #include "base/thread.h"
 #include "net/http_server.h"

@@ -1,5 +1,7 @@
 #include "net/listen.h"
 
+#include <vector>
+
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>

@@ -1,5 +1,8 @@
 #include "net/runtime.h"
 
+#include <exception>
+#include <optional>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -29,7 +32,7 @@ Result<void> spawn_result(std::exception_ptr failure, Result<void> result) {
 }
 
 // Waits return kCancelled instead of throwing, so that the callers' clean-up runs as ordinary code.
-Task<void> scoped(std::shared_ptr<SpawnScope> scope, std::function<Task<void>()>& body) {
+Task<void> scoped(std::shared_ptr<SpawnScope> /*kept alive*/, std::function<Task<void>()>& body) {
   co_await asio::this_coro::throw_if_cancelled(false);
   co_return co_await body();
 }

@@ -1,3 +1,6 @@
+#include <atomic>
+#include <stdexcept>
+
 #include "net/runtime.h"
 
 #include <doctest/doctest.h>

@@ -31,12 +31,23 @@ Bytes certificate_der(X509* certificate) {
   return der;
 }
 
+std::vector<Bytes> sent_chain(X509_STORE_CTX* store) {
+  std::vector<Bytes> chain{certificate_der(X509_STORE_CTX_get0_cert(store))};
+  auto* others = X509_STORE_CTX_get0_untrusted(store);
+  for (int i = 0; i < sk_X509_num(others); i++) {
+    Bytes der = certificate_der(sk_X509_value(others, i));
+    if (der != chain.front()) chain.push_back(std::move(der));
+  }
+  return chain;
+}
+
 // Stands in for OpenSSL's whole decision about the peer: chain when roots are given, then the caller's own word.
 int decide_peer(X509_STORE_CTX* store, void* argument) {
   const auto& options = static_cast<TlsContext::Impl*>(argument)->options;
   auto* handle = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* refusal = static_cast<std::optional<Error>*>(SSL_get_ex_data(handle, refusal_index()));
-  bool chain = !options.ca_pem.empty() || !options.verify;
+  bool own_word = options.verify || options.verify_chain;
+  bool chain = !options.ca_pem.empty() || !own_word;
   if (chain && X509_verify_cert(store) != 1) {
     int code = X509_STORE_CTX_get_error(store);
     *refusal = error(Code::kForeign,
@@ -44,8 +55,9 @@ int decide_peer(X509_STORE_CTX* store, void* argument) {
                      "Check that the address is right, and that its CA is the one you trust.");
     return 0;
   }
-  if (!options.verify) return 1;
-  auto word = options.verify(certificate_der(X509_STORE_CTX_get0_cert(store)));
+  if (!own_word) return 1;
+  auto word = options.verify_chain ? options.verify_chain(sent_chain(store))
+                                   : options.verify(certificate_der(X509_STORE_CTX_get0_cert(store)));
   if (word.ok()) {
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
@@ -112,7 +124,7 @@ TlsContext::~TlsContext() = default;
 
 Result<std::shared_ptr<TlsContext>> TlsContext::server(TlsOptions options) {
   if (!options.identity) return error(Code::kInvalid, "a TLS server needs a certificate and its key");
-  if (options.peer != PeerCertificate::kNone && options.ca_pem.empty() && !options.verify)
+  if (options.peer != PeerCertificate::kNone && options.ca_pem.empty() && !options.verify && !options.verify_chain)
     return error(Code::kInvalid, "client certificates are asked for, but nothing says which are good");
   auto impl = std::make_unique<Impl>(std::move(options));
   DL_OK(apply_common(*impl));
@@ -139,7 +151,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(TlsOptions options) {
   SSL_CTX* handle = impl->context.native_handle();
   SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nullptr);
   const TlsOptions& o = impl->options;
-  if (o.ca_pem.empty() && !o.verify) SSL_CTX_set_default_verify_paths(handle);
+  if (o.ca_pem.empty() && !o.verify && !o.verify_chain) SSL_CTX_set_default_verify_paths(handle);
   if (!o.alpn.empty()) {
     std::string wire = static_cast<char>(o.alpn.size()) + o.alpn;
     SSL_CTX_set_alpn_protos(handle, as_u8(wire), static_cast<unsigned>(wire.size()));

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -36,6 +37,9 @@ struct TlsOptions {
   std::string name;
   // Asked last, with the peer's leaf certificate in DER. Called on any loop, several at a time; must not block.
   std::function<Result<void>(BytesView leaf_der)> verify;
+  // Instead of `verify`: the certificates as the peer sent them, leaf first, not checked against each other. For a peer
+  // that is known by the fingerprint of its root alone.
+  std::function<Result<void>(const std::vector<Bytes>& chain_der)> verify_chain;
 };
 
 class TlsContext {

@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include "net/tls_stream.h"
 
 #include <doctest/doctest.h>

@@ -14,7 +14,8 @@
 #include "storage/blob_store.h"
 #include "storage/partition.h"
 
-// What `objects` asks of the rooms that know buckets and spaces; `node` wires control state, journal and sync behind it.
+// What `objects` asks of the rooms that know buckets and spaces; `node` wires control state, journal and sync behind
+// it.
 namespace dl::objects {
 
 struct BucketInfo {
@@ -31,7 +32,8 @@ struct BucketInfo {
 };
 
 // Buckets by name. find_, list_ and revision() are in memory, from any thread. The changes block until durable and are
-// called on the pool; `by` is the principal who asks; the gate has recorded the decision. At a device they answer kUnsupported "done at the hub in this version".
+// called on the pool; `by` is the principal who asks; the gate has recorded the decision. At a device they answer
+// kUnsupported "done at the hub in this version".
 class BucketSource {
  public:
   virtual ~BucketSource() = default;
@@ -67,13 +69,13 @@ class SpaceSource {
 };
 
 enum class BodyState : uint8_t {
-  kHere,     // it can be read now
-  kWaited,   // still on its way
-  kNoLink,   // nobody can be asked now
+  kHere,    // it can be read now
+  kWaited,  // still on its way
+  kNoLink,  // nobody can be asked now
 };
 
-// A body that is not here: moved to the front of what is fetched. `done` is called exactly once, from any thread, at the
-// latest after `wait`.
+// A body that is not here: moved to the front of what is fetched. `done` is called exactly once, from any thread, at
+// the latest after `wait`.
 class BodyWaiter {
  public:
   virtual ~BodyWaiter() = default;

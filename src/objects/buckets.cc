@@ -21,7 +21,8 @@ Result<void> delete_now(const Deps& deps, const gate::Permit& permit, const Plac
   DL_TRY(auto view, place.at.partition->snapshot());
   DL_TRY(bool empty, is_empty(*view, place));
   if (!empty) return not_empty(place.bucket.name);
-  // The row says "deleted" before this runs; writes that were decided before it have either run, or fail on the revision.
+  // The row says "deleted" before this runs; writes that were decided before it have either run, or fail on the
+  // revision.
   auto still_empty = [&place]() -> Result<bool> {
     bool after = false;
     DL_OK(place.at.partition->commit_wait(
@@ -73,10 +74,10 @@ Task<void> Objects::set_versioning(gate::Permit permit, journal::Versioning vers
   DL_CO_OK(check_permit(permit, {"s3:PutBucketVersioning"}));
   DL_CO_TRY(BucketInfo bucket, find_bucket(permit, "s3:PutBucketVersioning"));
   BucketSource* buckets = deps_.buckets;
-  co_return co_await net::run_blocking(
-      *deps_.runtime, [buckets, by = permit.principal(), name = bucket.name, versioning] {
-        return buckets->set_versioning(by, name, versioning);
-      });
+  co_return co_await net::run_blocking(*deps_.runtime,
+                                       [buckets, by = permit.principal(), name = bucket.name, versioning] {
+                                         return buckets->set_versioning(by, name, versioning);
+                                       });
 }
 
 }  // namespace dl::objects

@@ -9,10 +9,14 @@ using format::ChecksumKind;
 
 crypto::Crc crc_of(ChecksumKind kind) {
   switch (kind) {
-    case ChecksumKind::kCrc32: return crypto::Crc::kCrc32;
-    case ChecksumKind::kCrc32c: return crypto::Crc::kCrc32c;
-    case ChecksumKind::kCrc64Nvme: return crypto::Crc::kCrc64Nvme;
-    default: break;
+    case ChecksumKind::kCrc32:
+      return crypto::Crc::kCrc32;
+    case ChecksumKind::kCrc32c:
+      return crypto::Crc::kCrc32c;
+    case ChecksumKind::kCrc64Nvme:
+      return crypto::Crc::kCrc64Nvme;
+    default:
+      break;
   }
   DL_ASSERT(false, "no CRC");
   __builtin_unreachable();

@@ -123,8 +123,7 @@ Task<PutResult> Objects::complete_upload(gate::Permit permit, CompleteRequest re
   DL_CO_OK(check_key(permit.key()));
   Write<PutResult> write;
   write.permits.push_back(std::move(permit));
-  write.work = [this, request = std::move(request)](storage::Batch& batch, const Place& place,
-                                                    const gate::Permit& by) {
+  write.work = [this, request = std::move(request)](storage::Batch& batch, const Place& place, const gate::Permit& by) {
     return complete(deps_, batch, place, by, request);
   };
   co_return co_await run_write(&deps_, std::move(write));

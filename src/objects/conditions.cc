@@ -44,8 +44,7 @@ Result<void> check_source(const Conditions& c, const std::string& etag, Hlc last
 Result<void> check_write(const Conditions& c, const std::optional<journal::Version>& current) {
   const bool object = current && current->record.kind == format::RecordKind::kObject && current->record.object;
   if (c.if_match) {
-    if (!object)
-      return refuse(Code::kNotFound, Reason::kNoSuchKey, "If-Match names a version, the key has no object");
+    if (!object) return refuse(Code::kNotFound, Reason::kNoSuchKey, "If-Match names a version, the key has no object");
     if (!matches(*c.if_match, current->record.object->etag)) return failed("If-Match");
   }
   if (c.if_none_match && object && matches(*c.if_none_match, current->record.object->etag))

@@ -78,8 +78,7 @@ Task<void> move_bytes(const Deps* deps, std::shared_ptr<CopySource> source, std:
 }  // namespace
 
 Result<std::optional<format::BodyManifest>> manifest_of(const storage::View& view, const journal::Version& version) {
-  if (!version.record.object || version.record.object->part_runs.empty())
-    return std::optional<format::BodyManifest>();
+  if (!version.record.object || version.record.object->part_runs.empty()) return std::optional<format::BodyManifest>();
   return journal::find_manifest(view, version.hash);
 }
 
@@ -104,8 +103,7 @@ Task<CopySource> find_source(const Deps* deps, gate::Permit permit, CopyRequest 
 
 Result<void> check_source_in_step(const storage::View& view, const CopySource& source, BytesView key) {
   DL_TRY(auto still, journal::find_version(view, *source.place.at.space, key, source.info.hash));
-  if (!still)
-    return refuse(Code::kNotFound, Reason::kNoSuchKey, "the copy source was removed while it was copied");
+  if (!still) return refuse(Code::kNotFound, Reason::kNoSuchKey, "the copy source was removed while it was copied");
   return {};
 }
 

@@ -44,7 +44,8 @@ Task<T> on_pool(const Deps* deps, std::function<Result<T>()> work) {
 Task<void> commit(storage::Partition* partition, storage::Step step, storage::Purpose purpose);
 
 // A write under permits of one bucket: one step that compares the control revision, does `work`, and appends the audit
-// records. When control state moved, everything is decided again. `work` runs on the committer thread and may run twice.
+// records. When control state moved, everything is decided again. `work` runs on the committer thread and may run
+// twice.
 template <class T>
 struct Write {
   std::vector<gate::Permit> permits;

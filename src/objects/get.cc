@@ -52,7 +52,9 @@ Result<Opened> open_now(const Place& place, const GetRequest& request, bool with
 class StoredReader : public ObjectReader {
  public:
   StoredReader(const Deps* deps, const storage::BlobStore* blobs, Opened opened)
-      : deps_(deps), blobs_(blobs), pieces_(std::make_shared<std::vector<storage::BlobPiece>>(std::move(opened.pieces))),
+      : deps_(deps),
+        blobs_(blobs),
+        pieces_(std::make_shared<std::vector<storage::BlobPiece>>(std::move(opened.pieces))),
         buffer_(std::make_shared<Bytes>(std::move(opened.first))) {
     info_ = std::move(opened.info);
   }
@@ -96,7 +98,8 @@ Result<void> check_read_permit(const gate::Permit& permit, const GetRequest& req
 
 Task<void> wait_for_body(const Deps* deps, BucketId bucket, RecordHash version, Millis wait) {
   if (!deps->waiter)
-    co_return refuse(Code::kUnavailable, Reason::kBodyRemote, "the object's body is not on this node and there is no link",
+    co_return refuse(Code::kUnavailable, Reason::kBodyRemote,
+                     "the object's body is not on this node and there is no link",
                      "connect the node, or read it from the hub");
   auto state = std::make_shared<std::atomic<BodyState>>(BodyState::kWaited);
   BodyWaiter* waiter = deps->waiter;
@@ -110,7 +113,8 @@ Task<void> wait_for_body(const Deps* deps, BucketId bucket, RecordHash version, 
       wait + Millis(5'000)));
   if (state->load() == BodyState::kHere) co_return Result<void>();
   if (state->load() == BodyState::kNoLink)
-    co_return refuse(Code::kUnavailable, Reason::kBodyRemote, "the object's body is not on this node and there is no link",
+    co_return refuse(Code::kUnavailable, Reason::kBodyRemote,
+                     "the object's body is not on this node and there is no link",
                      "connect the node, or read it from the hub");
   co_return refuse(Code::kUnavailable, Reason::kBodyOnItsWay, "the object's body is still on its way to this node",
                    "try again");
@@ -128,7 +132,8 @@ Task<ObjectInfo> Objects::head(gate::Permit permit, GetRequest request) {
 Task<ObjectInfo> Objects::find_tags(gate::Permit permit, GetRequest request) {
   DL_CO_OK(check_read_permit(permit, request, "s3:GetObjectTagging", "s3:GetObjectVersionTagging"));
   DL_CO_TRY(Place place, find_place(deps_, permit));
-  DL_CO_TRY(Opened opened, co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, false); }));
+  DL_CO_TRY(Opened opened,
+            co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, false); }));
   if (opened.info.found == Found::kMarker)
     co_return refuse(Code::kNotFound, request.version ? Reason::kMethodNotAllowed : Reason::kNoSuchKey,
                      "the version is a delete marker");
@@ -139,7 +144,8 @@ Task<std::unique_ptr<ObjectReader>> Objects::get(gate::Permit permit, GetRequest
   DL_CO_OK(check_read_permit(permit, request));
   for (int round = 0;; ++round) {
     DL_CO_TRY(Place place, find_place(deps_, permit));
-    DL_CO_TRY(Opened opened, co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, true); }));
+    DL_CO_TRY(Opened opened,
+              co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, true); }));
     if (opened.info.here || opened.info.found != Found::kObject)
       co_return std::unique_ptr<ObjectReader>(
           std::make_unique<StoredReader>(&deps_, place.at.blobs, std::move(opened)));

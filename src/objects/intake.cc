@@ -10,9 +10,9 @@ namespace {
 
 Result<void> check_expected(const Expected& expected, const Received& got) {
   if (expected.sha256 && *expected.sha256 != got.sha256.view())
-    return refuse(Code::kInvalid, Reason::kContentSha256Mismatch,
-                  "the body's SHA-256 is " + got.sha256.hex() + ", x-amz-content-sha256 says " +
-                      to_hex(*expected.sha256));
+    return refuse(
+        Code::kInvalid, Reason::kContentSha256Mismatch,
+        "the body's SHA-256 is " + got.sha256.hex() + ", x-amz-content-sha256 says " + to_hex(*expected.sha256));
   if (expected.md5 && *expected.md5 != got.md5)
     return refuse(Code::kInvalid, Reason::kBadDigest, "the body's MD5 is not what Content-MD5 says");
   if (!expected.checksum) return {};

@@ -36,8 +36,9 @@ class Intake {
   std::optional<ChecksumTaker> checksum_;
 };
 
-// Pulls `size` bytes from `source` through an Intake, with limits::kTransferBytes of memory, and compares what the writer
-// expected. Errors: kInvalid (kIncompleteBody, kBadDigest, kContentSha256Mismatch, kChecksumMismatch), the source's.
+// Pulls `size` bytes from `source` through an Intake, with limits::kTransferBytes of memory, and compares what the
+// writer expected. Errors: kInvalid (kIncompleteBody, kBadDigest, kContentSha256Mismatch, kChecksumMismatch), the
+// source's.
 Task<Received> receive(const Deps* deps, storage::BlobStore* blobs, uint64_t size,
                        std::optional<format::ChecksumKind> checksum, BodySource* source);
 // The same from a body that is stored here. Blocking.

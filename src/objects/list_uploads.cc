@@ -16,9 +16,8 @@ class UploadsPager {
     while (next_) {
       const Bytes from = std::move(*next_);
       next_.reset();
-      DL_OK(view.scan(from, format::uploads_end(bucket), [this, &bucket](BytesView row, BytesView value) {
-        return add(bucket, row, value);
-      }));
+      DL_OK(view.scan(from, format::uploads_end(bucket),
+                      [this, &bucket](BytesView row, BytesView value) { return add(bucket, row, value); }));
     }
     return std::move(page_);
   }
@@ -78,8 +77,7 @@ Result<PartsPage> load_page(const Place& place, BytesView key, const UploadId& u
       page.truncated = true;
       return storage::Scan::kStop;
     }
-    page.parts.push_back(
-        {number, part.size, to_hex(part.md5), part.checksum, WallTime(Millis(part.modified_millis))});
+    page.parts.push_back({number, part.size, to_hex(part.md5), part.checksum, WallTime(Millis(part.modified_millis))});
     return storage::Scan::kContinue;
   }));
   return page;

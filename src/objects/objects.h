@@ -50,9 +50,9 @@ class ObjectReader {
 
 // The one place where a request changes an object. Each function takes the Permit of the decision it rests on and
 // checks that action, bucket and key are its own; a write is one commit step {control revision compared, conditions
-// checked, record appended to the journal, audit record appended} and is answered when that is durable. Coroutines of the
-// runtime's loops; blocking work goes to its pool. Owned by the node, which stops the partitions before it lets go of this.
-// Errors carry a Reason (objects/reason.h) where S3 has a word of its own.
+// checked, record appended to the journal, audit record appended} and is answered when that is durable. Coroutines of
+// the runtime's loops; blocking work goes to its pool. Owned by the node, which stops the partitions before it lets go
+// of this. Errors carry a Reason (objects/reason.h) where S3 has a word of its own.
 class Objects {
  public:
   explicit Objects(Deps deps) : deps_(std::move(deps)) {}
@@ -66,7 +66,8 @@ class Objects {
   Task<ObjectInfo> head(gate::Permit permit, GetRequest request);
   // s3:GetObjectTagging, or s3:GetObjectVersionTagging with a version: the version with its attributes.
   Task<ObjectInfo> find_tags(gate::Permit permit, GetRequest request);
-  // As head(), with the body. Waits for one that is not here (limits::kBodyWait). Errors: kUnavailable (kBodyOnItsWay, kBodyRemote).
+  // As head(), with the body. Waits for one that is not here (limits::kBodyWait). Errors: kUnavailable (kBodyOnItsWay,
+  // kBodyRemote).
   Task<std::unique_ptr<ObjectReader>> get(gate::Permit permit, GetRequest request);
 
   // s3:DeleteObject, or s3:DeleteObjectVersion with a version.
@@ -92,7 +93,7 @@ class Objects {
   Task<PartsPage> list_parts(gate::Permit permit, UploadId upload, uint32_t after, size_t limit);
   Task<UploadsPage> list_uploads(gate::Permit permit, ListUploadsRequest request);  // s3:ListBucketMultipartUploads
 
-  Task<ListPage> list(gate::Permit permit, ListRequest request);                           // s3:ListBucket
+  Task<ListPage> list(gate::Permit permit, ListRequest request);                       // s3:ListBucket
   Task<VersionsPage> list_versions(gate::Permit permit, ListVersionsRequest request);  // s3:ListBucketVersions
 
   // Keys in conflict. s3:ListBucketVersions.
@@ -109,11 +110,11 @@ class Objects {
   Task<PutResult> resolve(gate::Permit permit, VersionRef keep);
 
   // Buckets.
-  Task<BucketInfo> create_bucket(gate::Permit permit);                                   // s3:CreateBucket
-  Task<void> delete_bucket(gate::Permit permit);                                         // s3:DeleteBucket
+  Task<BucketInfo> create_bucket(gate::Permit permit);                                        // s3:CreateBucket
+  Task<void> delete_bucket(gate::Permit permit);                                              // s3:DeleteBucket
   Result<BucketInfo> find_bucket(const gate::Permit& permit, std::string_view action) const;  // any bucket action
-  Result<std::vector<BucketInfo>> list_buckets(const gate::Permit& permit) const;        // s3:ListAllMyBuckets
-  Task<void> set_versioning(gate::Permit permit, journal::Versioning versioning);        // s3:PutBucketVersioning
+  Result<std::vector<BucketInfo>> list_buckets(const gate::Permit& permit) const;             // s3:ListAllMyBuckets
+  Task<void> set_versioning(gate::Permit permit, journal::Versioning versioning);             // s3:PutBucketVersioning
 
   const Deps& deps() const { return deps_; }
 

@@ -11,7 +11,8 @@ namespace dl::objects {
 Bytes after_prefix(BytesView prefix);
 // The common prefix that `key` is rolled up into; nullopt when it stands for itself.
 std::optional<Bytes> common_prefix(BytesView key, BytesView prefix, BytesView delimiter);
-// Where to start so that every key seen, or the common prefix it is rolled up into, is above `after`. nullopt: nothing is.
+// Where to start so that every key seen, or the common prefix it is rolled up into, is above `after`. nullopt: nothing
+// is.
 std::optional<Bytes> listing_start(BytesView prefix, BytesView delimiter, BytesView after);
 
 }  // namespace dl::objects

@@ -14,8 +14,7 @@ Task<PutResult> Objects::put(gate::Permit permit, PutRequest request, BodySource
   DL_CO_TRY(Place place, find_place(deps_, permit));
   // A condition that fails now would fail later too: ask before the body is taken.
   if (!request.conditions.empty()) DL_CO_OK(co_await check_early(&deps_, place, permit.key(), request.conditions));
-  DL_CO_TRY(Received received,
-            co_await receive(&deps_, place.at.blobs, request.size, request.checksum, body));
+  DL_CO_TRY(Received received, co_await receive(&deps_, place.at.blobs, request.size, request.checksum, body));
 
   journal::Draft draft;
   draft.object.size = received.size;

@@ -15,10 +15,10 @@ enum class Reason : uint16_t {
   kNoSuchVersion,
   kNoSuchUpload,
   kBucketNotEmpty,
-  kBucketNotReady,      // assigned here, its first complete history is not: 503 with Retry-After
-  kBucketExists,        // owned by the caller's node: BucketAlreadyOwnedByYou
-  kMethodNotAllowed,    // GET of a delete marker by version
-  kDeleteMarker,        // GET of a key whose current version is a marker
+  kBucketNotReady,    // assigned here, its first complete history is not: 503 with Retry-After
+  kBucketExists,      // owned by the caller's node: BucketAlreadyOwnedByYou
+  kMethodNotAllowed,  // GET of a delete marker by version
+  kDeleteMarker,      // GET of a key whose current version is a marker
   kNotModified,
   kPreconditionFailed,
   kInvalidRange,
@@ -32,7 +32,7 @@ enum class Reason : uint16_t {
   kBadDigest,              // Content-MD5
   kContentSha256Mismatch,  // x-amz-content-sha256
   kChecksumMismatch,
-  kBodyRemote,   // not here, no link: InvalidObjectState
+  kBodyRemote,    // not here, no link: InvalidObjectState
   kBodyOnItsWay,  // not here within the wait: 503
   kStale,         // control state moved: decide again
 };

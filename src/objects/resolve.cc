@@ -14,8 +14,7 @@ Task<PutResult> Objects::resolve(gate::Permit permit, VersionRef keep) {
     if (found.conflicts.empty() || !found.current)
       return error(Code::kConflict, by.key() + " has no conflict", "it may have been resolved already");
     DL_TRY(Shown shown, find_shown(batch, *place.at.space, by.key(), keep));
-    if (!shown.version)
-      return refuse(Code::kNotFound, Reason::kNoSuchVersion, by.key() + " has no such version");
+    if (!shown.version) return refuse(Code::kNotFound, Reason::kNoSuchVersion, by.key() + " has no such version");
     const journal::Version& kept = *shown.version;
     if (!kept.body_here)
       return refuse(Code::kUnavailable, Reason::kBodyRemote, "the body of that version is not on this node",

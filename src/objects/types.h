@@ -99,7 +99,7 @@ struct ObjectInfo {
   bool null = false;
   bool versioned = false;
   bool current = false;
-  bool here = true;    // false: the body lies elsewhere
+  bool here = true;     // false: the body lies elsewhere
   bool at_hub = false;  // committed
   Hlc last_modified;
   format::ObjectFields fields;
@@ -107,8 +107,8 @@ struct ObjectInfo {
   uint32_t conflicts = 0, arriving = 0;
   // What is asked for of the body.
   uint64_t offset = 0, length = 0;
-  bool partial = false;               // 206
-  std::optional<uint32_t> parts;      // with partNumber: how many there are
+  bool partial = false;           // 206
+  std::optional<uint32_t> parts;  // with partNumber: how many there are
 };
 
 struct RemoveRequest {

@@ -54,7 +54,8 @@ NewPart new_part(const Deps& deps, Received received) {
   part.row.checksum = received.checksum;
   part.row.modified_millis = static_cast<uint64_t>(deps.clock->wall().time_since_epoch().count());
   if (received.body)
-    for (const auto& piece : received.body->pieces()) part.row.pieces.push_back({piece.blob, piece.offset, piece.length});
+    for (const auto& piece : received.body->pieces())
+      part.row.pieces.push_back({piece.blob, piece.offset, piece.length});
   part.fresh = std::move(received.body);
   return part;
 }
@@ -101,7 +102,7 @@ Task<UploadId> Objects::create_upload(gate::Permit permit, CreateUploadRequest r
   Write<UploadId> write;
   write.permits.push_back(std::move(permit));
   write.work = [id, row = format::encode_upload(upload)](storage::Batch& batch, const Place& place,
-                                                        const gate::Permit& by) -> Result<UploadId> {
+                                                         const gate::Permit& by) -> Result<UploadId> {
     batch.put(format::upload_key(place.bucket.id, by.key(), id), row);
     return id;
   };

@@ -48,7 +48,8 @@ class RequestBody : public objects::BodySource {
       out.checksum = std::move(*checksum);
       return out;
     }
-    return refuse(S3Code::kInvalidRequest, "the trailer " + std::string(name.header) + " was announced and did not come");
+    return refuse(S3Code::kInvalidRequest,
+                  "the trailer " + std::string(name.header) + " was announced and did not come");
   }
 
  private:
@@ -98,8 +99,8 @@ Result<BodyPlan> plan_body(Call* call) {
                                          verified->payload == access::Payload::kStreamUnsignedTrailer);
   if (plan.checksum.trailer && !with_trailer)
     return refuse(S3Code::kInvalidRequest, "x-amz-trailer needs a body with trailers");
-  plan.source = std::make_unique<RequestBody>(&call->exchange->body, verified, std::move(expected),
-                                              plan.checksum.trailer);
+  plan.source =
+      std::make_unique<RequestBody>(&call->exchange->body, verified, std::move(expected), plan.checksum.trailer);
   return plan;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Inside the room: one request while it is answered. Owned by the handler's frame; operations take a pointer to it, which
-// lives until they return.
+// Inside the room: one request while it is answered. Owned by the handler's frame; operations take a pointer to it,
+// which lives until they return.
 #include <memory>
 #include <optional>
 #include <string>

@@ -47,8 +47,8 @@ Result<CopyPlan> parse(const Request& request) {
 Task<void> copy_object(Call* call) {
   DL_CO_TRY(CopyPlan plan, parse(call->request));
   DL_CO_TRY(auto write, call->permit("s3:PutObject"));
-  DL_CO_TRY(auto read, call->permit(read_action(plan.request.source_version), plan.source_bucket,
-                                    plan.request.source_key));
+  DL_CO_TRY(auto read,
+            call->permit(read_action(plan.request.source_version), plan.source_bucket, plan.request.source_key));
   DL_CO_TRY(auto result, co_await call->objects->copy(std::move(read), std::move(write), std::move(plan.request)));
   net::HttpHeaders headers;
   add_version(headers, "x-amz-version-id", result.put.versioned, result.put.null, result.put.version);

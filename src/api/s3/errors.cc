@@ -60,32 +60,54 @@ constexpr S3ErrorInfo kTable[] = {
 S3Code of_reason(objects::Reason reason) {
   using enum objects::Reason;
   switch (reason) {
-    case objects::Reason::kNoSuchBucket: return S3Code::kNoSuchBucket;
+    case objects::Reason::kNoSuchBucket:
+      return S3Code::kNoSuchBucket;
     case objects::Reason::kNoSuchKey:
-    case kDeleteMarker: return S3Code::kNoSuchKey;
-    case objects::Reason::kNoSuchVersion: return S3Code::kNoSuchVersion;
-    case objects::Reason::kNoSuchUpload: return S3Code::kNoSuchUpload;
-    case objects::Reason::kBucketNotEmpty: return S3Code::kBucketNotEmpty;
-    case kBucketExists: return S3Code::kBucketAlreadyOwnedByYou;
-    case objects::Reason::kMethodNotAllowed: return S3Code::kMethodNotAllowed;
-    case objects::Reason::kPreconditionFailed: return S3Code::kPreconditionFailed;
-    case objects::Reason::kInvalidRange: return S3Code::kInvalidRange;
-    case objects::Reason::kInvalidPart: return S3Code::kInvalidPart;
-    case objects::Reason::kInvalidPartOrder: return S3Code::kInvalidPartOrder;
-    case objects::Reason::kInvalidPartNumber: return S3Code::kInvalidPartNumber;
-    case objects::Reason::kEntityTooSmall: return S3Code::kEntityTooSmall;
-    case objects::Reason::kEntityTooLarge: return S3Code::kEntityTooLarge;
-    case objects::Reason::kKeyTooLong: return S3Code::kKeyTooLong;
-    case objects::Reason::kIncompleteBody: return S3Code::kIncompleteBody;
+    case kDeleteMarker:
+      return S3Code::kNoSuchKey;
+    case objects::Reason::kNoSuchVersion:
+      return S3Code::kNoSuchVersion;
+    case objects::Reason::kNoSuchUpload:
+      return S3Code::kNoSuchUpload;
+    case objects::Reason::kBucketNotEmpty:
+      return S3Code::kBucketNotEmpty;
+    case kBucketExists:
+      return S3Code::kBucketAlreadyOwnedByYou;
+    case objects::Reason::kMethodNotAllowed:
+      return S3Code::kMethodNotAllowed;
+    case objects::Reason::kPreconditionFailed:
+      return S3Code::kPreconditionFailed;
+    case objects::Reason::kInvalidRange:
+      return S3Code::kInvalidRange;
+    case objects::Reason::kInvalidPart:
+      return S3Code::kInvalidPart;
+    case objects::Reason::kInvalidPartOrder:
+      return S3Code::kInvalidPartOrder;
+    case objects::Reason::kInvalidPartNumber:
+      return S3Code::kInvalidPartNumber;
+    case objects::Reason::kEntityTooSmall:
+      return S3Code::kEntityTooSmall;
+    case objects::Reason::kEntityTooLarge:
+      return S3Code::kEntityTooLarge;
+    case objects::Reason::kKeyTooLong:
+      return S3Code::kKeyTooLong;
+    case objects::Reason::kIncompleteBody:
+      return S3Code::kIncompleteBody;
     case objects::Reason::kBadDigest:
-    case kChecksumMismatch: return S3Code::kBadDigest;
-    case kContentSha256Mismatch: return S3Code::kXAmzContentSha256Mismatch;
-    case kBodyRemote: return S3Code::kInvalidObjectState;
+    case kChecksumMismatch:
+      return S3Code::kBadDigest;
+    case kContentSha256Mismatch:
+      return S3Code::kXAmzContentSha256Mismatch;
+    case kBodyRemote:
+      return S3Code::kInvalidObjectState;
     case kBodyOnItsWay:
-    case kBucketNotReady: return S3Code::kServiceUnavailable;
-    case kStale: return S3Code::kOperationAborted;
+    case kBucketNotReady:
+      return S3Code::kServiceUnavailable;
+    case kStale:
+      return S3Code::kOperationAborted;
     case objects::Reason::kNone:
-    case kNotModified: break;
+    case kNotModified:
+      break;
   }
   return S3Code::kInternalError;
 }
@@ -95,46 +117,69 @@ S3Code of_refusal(access::Refusal refusal) {
   using enum access::Refusal;
   switch (refusal) {
     case kTwoSignatures:
-    case access::Refusal::kUnsupportedAlgorithm: return S3Code::kInvalidRequest;
+    case access::Refusal::kUnsupportedAlgorithm:
+      return S3Code::kInvalidRequest;
     case kMalformedHeader:
     case kWrongRegion:
-    case kWrongService: return S3Code::kAuthorizationHeaderMalformed;
-    case kMalformedQuery: return S3Code::kAuthorizationQueryParametersError;
+    case kWrongService:
+      return S3Code::kAuthorizationHeaderMalformed;
+    case kMalformedQuery:
+      return S3Code::kAuthorizationQueryParametersError;
     case kUnknownKey:
-    case kDisabledKey: return S3Code::kInvalidAccessKeyId;
-    case kSessionToken: return S3Code::kInvalidToken;
-    case kSkewed: return S3Code::kRequestTimeTooSkewed;
+    case kDisabledKey:
+      return S3Code::kInvalidAccessKeyId;
+    case kSessionToken:
+      return S3Code::kInvalidToken;
+    case kSkewed:
+      return S3Code::kRequestTimeTooSkewed;
     case kBadSignature:
-    case kBadChunkSignature: return S3Code::kSignatureDoesNotMatch;
-    case kBadPayloadHash: return S3Code::kInvalidArgument;
+    case kBadChunkSignature:
+      return S3Code::kSignatureDoesNotMatch;
+    case kBadPayloadHash:
+      return S3Code::kInvalidArgument;
     case kBadChunkFraming:
-    case access::Refusal::kIncompleteBody: return S3Code::kIncompleteBody;
-    default: return S3Code::kAccessDenied;
+    case access::Refusal::kIncompleteBody:
+      return S3Code::kIncompleteBody;
+    default:
+      return S3Code::kAccessDenied;
   }
 }
 
 S3Code of_code(Code code) {
   switch (code) {
-    case Code::kInvalid: return kInvalidRequest;
-    case Code::kUnsupported: return kNotImplemented;
-    case Code::kNotFound: return kNoSuchKey;
-    case Code::kExists: return kBucketAlreadyExists;
+    case Code::kInvalid:
+      return kInvalidRequest;
+    case Code::kUnsupported:
+      return kNotImplemented;
+    case Code::kNotFound:
+      return kNoSuchKey;
+    case Code::kExists:
+      return kBucketAlreadyExists;
     case Code::kUnauthenticated:
-    case Code::kDenied: return kAccessDenied;
-    case Code::kConflict: return kOperationAborted;
-    case Code::kPrecondition: return kPreconditionFailed;
-    case Code::kTooLarge: return kEntityTooLarge;
+    case Code::kDenied:
+      return kAccessDenied;
+    case Code::kConflict:
+      return kOperationAborted;
+    case Code::kPrecondition:
+      return kPreconditionFailed;
+    case Code::kTooLarge:
+      return kEntityTooLarge;
     case Code::kLimit:
-    case Code::kBusy: return kSlowDown;
-    case Code::kNoSpace: return kInsufficientStorage;
-    case Code::kTimeout: return kRequestTimeout;
+    case Code::kBusy:
+      return kSlowDown;
+    case Code::kNoSpace:
+      return kInsufficientStorage;
+    case Code::kTimeout:
+      return kRequestTimeout;
     case Code::kCancelled:
-    case Code::kUnavailable: return kServiceUnavailable;
+    case Code::kUnavailable:
+      return kServiceUnavailable;
     case Code::kClosed:
     case Code::kCorrupt:
     case Code::kIo:
     case Code::kForeign:
-    case Code::kInternal: break;
+    case Code::kInternal:
+      break;
   }
   return kInternalError;
 }

@@ -6,8 +6,9 @@
 
 #include "base/result.h"
 
-// The one place where S3's error codes appear. Refusals of this door carry an S3Code in Error::reason (its numbers lie apart
-// from those of `objects` and `access`); errors of the rooms below are mapped by their reason, then by their code.
+// The one place where S3's error codes appear. Refusals of this door carry an S3Code in Error::reason (its numbers lie
+// apart from those of `objects` and `access`); errors of the rooms below are mapped by their reason, then by their
+// code.
 namespace dl::api::s3 {
 
 enum class S3Code : uint16_t {

@@ -116,8 +116,7 @@ Task<void> get_object(Call* call) {
   DL_CO_TRY(auto permit, call->permit(read_action(get.version)));
   const bool by_version = get.version.has_value();
   DL_CO_TRY(auto reader, co_await call->objects->get(std::move(permit), std::move(get)));
-  if (reader->info().found == objects::Found::kMarker)
-    co_return co_await send_marker(call, reader->info(), by_version);
+  if (reader->info().found == objects::Found::kMarker) co_return co_await send_marker(call, reader->info(), by_version);
   DL_CO_TRY(auto headers, render(call->request, reader->info()));
   if (reader->info().found == objects::Found::kNotModified)
     co_return co_await send_empty(call, 304, std::move(headers));

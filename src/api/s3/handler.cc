@@ -14,8 +14,8 @@ Result<Operation> admit(Call& call) {
   const net::HttpRequest& http = *call.request.http;
   std::vector<access::HeaderView> headers;
   for (const auto& header : http.headers.list()) headers.push_back({header.name, header.value});
-  const gate::Request asked{{http.method, http.raw_path(), http.raw_query(), headers}, http.peer, http.peer_uid,
-                            call.request_id};
+  const gate::Request asked{
+      {http.method, http.raw_path(), http.raw_query(), headers}, http.peer, http.peer_uid, call.request_id};
   DL_TRY(call.identity, call.gate->authenticate(asked, {"s3"}));
   DL_TRY(Request parsed, parse_request(*call.request.http));
   call.request = std::move(parsed);

@@ -7,7 +7,8 @@
 namespace dl::api::s3 {
 namespace {
 
-// Markers of places between versions are plain version-ids, also for null versions, so that a page can go on behind any.
+// Markers of places between versions are plain version-ids, also for null versions, so that a page can go on behind
+// any.
 Result<objects::ListVersionsRequest> parse(const Request& request) {
   objects::ListVersionsRequest list;
   list.prefix = request.param("prefix").value_or("");

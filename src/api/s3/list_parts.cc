@@ -23,7 +23,8 @@ Task<void> list_parts(Call* call) {
   DL_CO_TRY(uint64_t after, parse_count(request, "part-number-marker", 0, limits::kMaxParts));
   DL_CO_TRY(Encoding encoding, parse_encoding(request));
   DL_CO_TRY(auto permit, call->permit("s3:ListMultipartUploadParts"));
-  DL_CO_TRY(auto page, co_await call->objects->list_parts(std::move(permit), upload, static_cast<uint32_t>(after), limit));
+  DL_CO_TRY(auto page,
+            co_await call->objects->list_parts(std::move(permit), upload, static_cast<uint32_t>(after), limit));
   XmlWriter xml("ListPartsResult");
   xml.element("Bucket", request.bucket);
   xml.element("Key", encoding(request.key));

@@ -107,12 +107,20 @@ Result<void> check_bucket_name(std::string_view name) {
 }
 
 Result<void> check_unsupported_headers(const Request& request) {
-  static constexpr std::string_view kPrefixes[] = {
-      "x-amz-server-side-encryption", "x-amz-copy-source-server-side-encryption", "x-amz-grant-",
-      "x-amz-object-lock-",           "x-amz-website-redirect-location",          "x-amz-mfa",
-      "x-amz-bypass-governance",      "x-amz-write-offset-bytes",                 "x-amz-rename-source",
-      "x-amz-expected-bucket-owner",  "x-amz-source-expected-bucket-owner",       "x-amz-bucket-object-lock",
-      "x-amz-if-match-",              "x-amz-bucket-namespace"};
+  static constexpr std::string_view kPrefixes[] = {"x-amz-server-side-encryption",
+                                                   "x-amz-copy-source-server-side-encryption",
+                                                   "x-amz-grant-",
+                                                   "x-amz-object-lock-",
+                                                   "x-amz-website-redirect-location",
+                                                   "x-amz-mfa",
+                                                   "x-amz-bypass-governance",
+                                                   "x-amz-write-offset-bytes",
+                                                   "x-amz-rename-source",
+                                                   "x-amz-expected-bucket-owner",
+                                                   "x-amz-source-expected-bucket-owner",
+                                                   "x-amz-bucket-object-lock",
+                                                   "x-amz-if-match-",
+                                                   "x-amz-bucket-namespace"};
   for (const auto& header : request.http->headers.list()) {
     const std::string name = lower(header.name);
     if (!name.starts_with("x-amz-")) continue;
@@ -201,7 +209,8 @@ Result<uint64_t> parse_count(const Request& request, std::string_view name, uint
   auto text = request.param(name);
   if (!text || text->empty()) return fallback;
   auto n = parse_number(*text);
-  if (!n || *n > 0x7fffffff) return invalid("Argument " + std::string(name) + " must be an integer between 0 and 2147483647");
+  if (!n || *n > 0x7fffffff)
+    return invalid("Argument " + std::string(name) + " must be an integer between 0 and 2147483647");
   return std::min(*n, most);
 }
 
@@ -255,7 +264,8 @@ Result<AskedChecksum> parse_checksum_headers(const Request& request) {
   }
   if (auto trailer = request.header("x-amz-trailer")) {
     const ChecksumName* name = find_checksum_header(trim(*trailer));
-    if (!name) return refuse(S3Code::kInvalidRequest, "The value specified in the x-amz-trailer header is not supported");
+    if (!name)
+      return refuse(S3Code::kInvalidRequest, "The value specified in the x-amz-trailer header is not supported");
     if (out.value) return refuse(S3Code::kInvalidRequest, "Expecting a single x-amz-checksum- header.");
     out.trailer = out.kind = name->kind;
   }
@@ -279,16 +289,17 @@ Result<UploadChecksum> parse_upload_checksum(const Request& request) {
   }
   const ChecksumName* name = find_checksum_algorithm(*algorithm);
   if (!name)
-    return refuse(S3Code::kInvalidRequest, "Checksum algorithm provided is unsupported. Please try again with any of "
-                                           "the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+    return refuse(S3Code::kInvalidRequest,
+                  "Checksum algorithm provided is unsupported. Please try again with any of "
+                  "the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
   out.kind = name->kind;
   const bool crc64 = name->kind == format::ChecksumKind::kCrc64Nvme;
   const bool sha = name->kind == format::ChecksumKind::kSha1 || name->kind == format::ChecksumKind::kSha256;
   out.composite = type ? *type == "COMPOSITE" : !crc64;
   const bool known = !type || *type == "COMPOSITE" || *type == "FULL_OBJECT";
   if (!known || (out.composite && crc64) || (!out.composite && sha))
-    return refuse(S3Code::kInvalidRequest, "The checksum type does not go with the checksum algorithm " +
-                                               std::string(name->algorithm));
+    return refuse(S3Code::kInvalidRequest,
+                  "The checksum type does not go with the checksum algorithm " + std::string(name->algorithm));
   return out;
 }
 

@@ -63,9 +63,9 @@ Result<std::vector<objects::VersionRef>> parse_parents(const Request& request);
 
 // The checksum that a write's headers ask for.
 struct AskedChecksum {
-  std::optional<format::ChecksumKind> kind;      // to take
-  std::optional<format::Checksum> value;         // told in a header
-  std::optional<format::ChecksumKind> trailer;   // told in a trailer
+  std::optional<format::ChecksumKind> kind;     // to take
+  std::optional<format::Checksum> value;        // told in a header
+  std::optional<format::ChecksumKind> trailer;  // told in a trailer
 };
 Result<AskedChecksum> parse_checksum_headers(const Request& request);
 // x-amz-checksum-algorithm and x-amz-checksum-type of CreateMultipartUpload.

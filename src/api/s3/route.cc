@@ -95,8 +95,8 @@ Result<std::string_view> find_resource(const Request& request) {
   for (std::string_view name : kResources) {
     if (!request.has(name)) continue;
     if (!found.empty())
-      return refuse(S3Code::kInvalidArgument, "the query names two operations: " + std::string(found) + " and " +
-                                                  std::string(name));
+      return refuse(S3Code::kInvalidArgument,
+                    "the query names two operations: " + std::string(found) + " and " + std::string(name));
     found = name;
   }
   return found;

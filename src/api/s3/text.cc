@@ -22,7 +22,7 @@ Fields fields_of(WallTime t) {
   const auto day = floor<days>(t);
   const year_month_day date(day);
   const hh_mm_ss time(floor<seconds>(t - day));
-  return {int(date.year()),          unsigned(date.month()),        unsigned(date.day()),
+  return {int(date.year()),          unsigned(date.month()),      unsigned(date.day()),
           int(time.hours().count()), int(time.minutes().count()), int(time.seconds().count())};
 }
 
@@ -129,7 +129,11 @@ std::string quote(std::string_view etag) { return '"' + std::string(etag) + '"';
 bool is_utf8(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size();) {
     const auto c = static_cast<unsigned char>(bytes[i]);
-    const size_t length = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    const size_t length = c < 0x80                ? 1
+                          : c >= 0xc2 && c < 0xe0 ? 2
+                          : c >= 0xe0 && c < 0xf0 ? 3
+                          : c >= 0xf0 && c < 0xf5 ? 4
+                                                  : 0;
     if (length == 0 || i + length > bytes.size()) return false;
     for (size_t k = 1; k < length; ++k)
       if ((static_cast<unsigned char>(bytes[i + k]) & 0xc0) != 0x80) return false;

@@ -22,8 +22,7 @@ Result<std::optional<objects::ByteRange>> parse_source_range(const Request& requ
   if (!text) return std::optional<objects::ByteRange>();
   auto range = parse_range(*text);
   if (!range || !range->first || !range->last)
-    return refuse(S3Code::kInvalidArgument,
-                  "The x-amz-copy-source-range value must be of the form bytes=first-last");
+    return refuse(S3Code::kInvalidArgument, "The x-amz-copy-source-range value must be of the form bytes=first-last");
   return range;
 }
 
@@ -47,8 +46,8 @@ Task<void> upload_part_copy(Call* call) {
   DL_CO_TRY(CopyPlan plan, parse_copy(call->request));
   DL_CO_TRY(plan.request.source_range, parse_source_range(call->request));
   DL_CO_TRY(auto write, call->permit("s3:PutObject"));
-  DL_CO_TRY(auto read, call->permit(read_action(plan.request.source_version), plan.source_bucket,
-                                    plan.request.source_key));
+  DL_CO_TRY(auto read,
+            call->permit(read_action(plan.request.source_version), plan.source_bucket, plan.request.source_key));
   DL_CO_TRY(auto result, co_await call->objects->upload_part_copy(std::move(read), std::move(write), request,
                                                                   std::move(plan.request)));
   net::HttpHeaders headers;

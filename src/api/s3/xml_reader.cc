@@ -78,7 +78,7 @@ std::optional<std::string> XmlElement::text_of(std::string_view child) const {
 Result<XmlElement> read_xml(std::string_view bytes) {
   if (bytes.size() > limits::kMaxXmlBytes) return error(Code::kTooLarge, "the XML document is too large");
   std::unique_ptr<std::remove_pointer_t<XML_Parser>, decltype(&XML_ParserFree)> parser(XML_ParserCreate(nullptr),
-                                                                                      &XML_ParserFree);
+                                                                                       &XML_ParserFree);
   DL_ASSERT(parser != nullptr, "out of memory");
   Build build{parser.get(), {}, {}};
   XML_SetUserData(parser.get(), &build);
@@ -88,8 +88,8 @@ Result<XmlElement> read_xml(std::string_view bytes) {
   const auto status = XML_Parse(parser.get(), bytes.data(), static_cast<int>(bytes.size()), XML_TRUE);
   if (!build.problem.empty()) return error(Code::kInvalid, "the XML document is refused: " + build.problem);
   if (status != XML_STATUS_OK || !build.done)
-    return error(Code::kInvalid, std::string("the XML document does not parse: ") +
-                                     XML_ErrorString(XML_GetErrorCode(parser.get())));
+    return error(Code::kInvalid,
+                 std::string("the XML document does not parse: ") + XML_ErrorString(XML_GetErrorCode(parser.get())));
   trim(build.root);
   return std::move(build.root);
 }

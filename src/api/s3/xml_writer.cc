@@ -46,10 +46,18 @@ Bytes XmlWriter::finish() {
 void XmlWriter::escape(std::string_view content) {
   for (char c : content) {
     switch (c) {
-      case '<': out_ += "&lt;"; break;
-      case '>': out_ += "&gt;"; break;
-      case '&': out_ += "&amp;"; break;
-      case '"': out_ += "&quot;"; break;
+      case '<':
+        out_ += "&lt;";
+        break;
+      case '>':
+        out_ += "&gt;";
+        break;
+      case '&':
+        out_ += "&amp;";
+        break;
+      case '"':
+        out_ += "&quot;";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out_ += fmt::format("&#x{:x};", static_cast<unsigned char>(c));

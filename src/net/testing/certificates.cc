@@ -1,5 +1,7 @@
 #include "net/testing/certificates.h"
 
+#include <atomic>
+
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>

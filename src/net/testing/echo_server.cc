@@ -1,5 +1,6 @@
 #include "net/testing/echo_server.h"
 
+#include <algorithm>
 #include <condition_variable>
 
 #include "base/task.h"
