@@ -217,23 +217,23 @@ TEST_CASE("run --wait ends with the job's own success") {
 
 TEST_CASE("job logs --follow shows all bytes until the job ended") {
   World w;
-  w.node.answer("GET /api/v1/jobs/3f/logs?offset=0", R"({"data_base64":"YQBi","next_offset":3,"end":false})");
-  w.node.answer("GET /api/v1/jobs/3f/logs?offset=3", R"({"data_base64":"","next_offset":3,"end":false})");
-  w.node.answer("GET /api/v1/jobs/3f/logs?offset=3", R"({"data_base64":"Cg==","next_offset":4,"end":false})");
-  w.node.answer("GET /api/v1/jobs/3f/logs?offset=4", R"({"data_base64":"","next_offset":4,"end":true})");
+  w.node.answer("GET /api/v1/jobs/3f/logs", R"({"data_base64":"YQBi","next":"t1","end":false})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?after=t1", R"({"data_base64":"","next":"t1","end":false})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?after=t1", R"({"data_base64":"Cg==","next":"t2","end":false})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?after=t2", R"({"data_base64":"","next":"t2","end":true})");
   CHECK(w.run("job logs --follow 3f").out == std::string("a\0b\n", 4));
 }
 
 TEST_CASE("an image directory is sent as a tar archive, a file as it is") {
   World w;
   w.files.files = {{"oci/oci-layout", "{}"}, {"oci/blobs/sha256/aa", std::string(513, 'x')}, {"i.tar", "tar bytes"}};
-  w.node.answer("POST /api/v1/images?name=bb", R"({"name":"bb:latest","digest":"sha256:00","size":1})");
+  w.node.answer("POST /api/v1/images?name=bb", R"({"images":[{"name":"bb:latest","digest":"sha256:00","size":1}]})");
   CHECK(w.run("image import oci --name bb -o name").out == "bb:latest\n");
   REQUIRE(w.node.uploaded.size() == 512 + 1024 + 512 + 512 + 1024);
   CHECK(w.node.uploaded.substr(0, 19) == "blobs/sha256/aa" + std::string(4, '\0'));
   CHECK(w.node.uploaded.substr(257, 8) == std::string("ustar\00000", 8));
   w.node.uploaded.clear();
-  w.node.answer("POST /api/v1/images", R"({"name":"bb:latest"})");
+  w.node.answer("POST /api/v1/images", R"({"images":[]})");
   CHECK(w.run("image import i.tar").status == 0);
   CHECK(w.node.uploaded == "tar bytes");
   CHECK(w.run("image import absent").status == 4);

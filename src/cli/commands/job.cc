@@ -78,13 +78,13 @@ Result<Json> body_of(const Args& args) {
 
 // Shows output as it comes, until the job has ended and all of it was seen.
 Result<void> follow(Session& s, const std::string& path, bool until_end) {
-  uint64_t offset = 0;
+  std::string after;
   for (;;) {
-    DL_TRY(auto chunk, s.get(path + "/logs?offset=" + std::to_string(offset)));
+    DL_TRY(auto chunk, s.get(path + "/logs" + (after.empty() ? "" : "?after=" + escape(after))));
     DL_TRY(auto data, from_base64(chunk.text("data_base64")));
     s.out.raw(data);
-    bool more = chunk.number("next_offset") > static_cast<int64_t>(offset);
-    offset = static_cast<uint64_t>(chunk.number("next_offset"));
+    bool more = chunk.text("next") != after;
+    after = chunk.text("next");
     if (more) continue;
     if (!until_end || chunk.text("end") == "true") return {};
     s.wait(kPollEvery);
@@ -172,7 +172,8 @@ std::vector<Command> job_commands() {
        "It runs as whoever asks. What stands behind -- replaces the image's command.",
        "demilune run busybox --in s3://mission/data/ --out s3://mission/reports/ --wait -- sh -c 'wc -l /in/* > "
        "/out/lines'",
-       {{"IMAGE", "Name or digest in the node's store"}, {"CMD", "Behind --: the words to run", Positional::Count::kMany}},
+       {{"IMAGE", "Name or digest in the node's store"},
+        {"CMD", "Behind --: the words to run", Positional::Count::kMany}},
        {{"--name", Take::kValue, "NAME", "A name; services need one"},
         {"--in", Take::kValue, "s3://B/P", "Objects to find in /in"},
         {"--out", Take::kValue, "s3://B/P", "Where what is left in /out goes"},
