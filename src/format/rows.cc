@@ -155,6 +155,7 @@ Bytes encode(const SpaceRow& row) {
   m.set_fingerprint(row.fingerprint.bytes());
   m.set_hlc(row.hlc.packed);
   m.set_deleted(row.deleted);
+  m.set_newest(row.newest);
   return finish(m);
 }
 
@@ -169,6 +170,7 @@ Result<SpaceRow> decode_space_row(BytesView bytes) {
   DL_TRY(row.fingerprint, get_id<Sha256>(m.fingerprint(), "space row: fingerprint"));
   row.hlc = {m.hlc()};
   row.deleted = m.deleted();
+  row.newest = m.newest();
   return row;
 }
 

@@ -115,6 +115,7 @@ struct SpaceRow {
   Sha256 fingerprint;
   Hlc hlc;
   bool deleted = false;
+  uint64_t newest = 0;
   bool operator==(const SpaceRow&) const = default;
 };
 

@@ -14,7 +14,10 @@ using format::HistoryPiece;
 using format::Status;
 using storage::Scan;
 
-bool is_complete(const Space& space, const format::SpaceRow& row) { return space.home || row.decided_csn == row.csn; }
+// Whether the live set and the decided set here are just those of the home at `csn`.
+bool is_complete(const Space& space, const format::SpaceRow& row) {
+  return space.home || (row.decided_csn == row.csn && row.newest <= row.csn);
+}
 
 // Gathers one piece.
 class PieceMaker {
