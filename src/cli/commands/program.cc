@@ -35,7 +35,7 @@ Result<int> version(Session& s, const Args&) {
   return 0;
 }
 
-Result<int> demo(Session& s, const Args& args) { return s.hooks->run_demo({args.has("--check"), args.text("--keep")}); }
+Result<int> demo(Session& s, const Args& args) { return s.hooks->run_demo({args.has("--check"), args.has("--bare"), args.text("--keep")}); }
 
 // docs/cli.md, made from the same table as the help.
 std::string cell(std::string_view text) {
@@ -73,6 +73,7 @@ std::vector<Command> program_commands() {
        "demilune demo --check",
        {},
        {{"--check", Take::kFlag, "", "Play it alone and judge"},
+        {"--bare", Take::kFlag, "", "No story: hub and two devices, left running"},
         {"--keep", Take::kValue, "DIR", "Keep everything there"}},
        demo},
       {"reference",
