@@ -131,7 +131,7 @@ class World {
       Draft d = random_.below(3) ? object(node, key, n) : node.marker(key, versioning_[n]);
       d.settles = true;
       write(node, d);
-    } else if (a < 58 && !view.conflicts.empty()) {
+    } else if (a < 58 && !view.conflicts.empty() && view.current) {
       std::vector<RecordHash> heads = view.conflicts;
       heads.push_back(view.current->hash);
       Draft d = object(node, key, n);
