@@ -4,7 +4,7 @@ BUILD_PACKAGES="clang-19 lld-19 llvm-19 libclang-rt-19-dev cmake ninja-build cca
   libtomlplusplus-dev libcli11-dev libzstd-dev libarchive-dev libisal-dev libprotobuf-dev protobuf-compiler
   prometheus-cpp-dev libsystemd-dev"
 TEST_PACKAGES="clang-tidy-19 clang-format-19 doctest-dev librapidcheck-dev python3 python3-venv openssl procps curl iproute2
-  strace awscli rclone restic s3cmd skopeo busybox-static crun conmon jq"
+  strace python3-boto3 awscli rclone restic s3cmd skopeo busybox-static crun conmon jq"
 
 cmd_setup() {
   local missing=() sudo=""

@@ -40,6 +40,7 @@ struct Error {
   Code code = Code::kInternal;
   std::string message;  // what and why
   std::string next;     // what to do about it; may be empty
+  uint16_t reason = 0;  // a room's finer word for its front door (objects/reason.h); 0: the code says it all
 
   // Prepends where it happened: "opening the store: <message>".
   Error within(std::string_view where) &&;

@@ -114,6 +114,8 @@ Bytes place_key(const RecordHash& hash) { return typed(RowType::kPlace) + hash.b
 
 Bytes manifest_key(const RecordHash& hash) { return typed(RowType::kManifest) + hash.bytes(); }
 
+Bytes arriving_key(const RecordHash& hash) { return typed(RowType::kArriving) + hash.bytes(); }
+
 Bytes wanted_key(const BucketId& bucket, Hlc hlc, const RecordHash& hash) {
   Bytes out = space_prefix(RowType::kWanted, bucket);
   put_be64(out, ~hlc.packed);

@@ -32,6 +32,7 @@ enum class RowType : uint8_t {
   kView = 0x12,
   kManifest = 0x13,
   kWanted = 0x14,
+  kArriving = 0x15,
   kTable = 0x7e,
   kFormat = 0x7f,
 };
@@ -63,6 +64,7 @@ Bytes pending_key(const BucketId& bucket, BytesView key, const RecordHash& hash)
 Bytes place_key(const RecordHash& hash);                                                      // 11
 Bytes manifest_key(const RecordHash& hash);                                                   // 13
 Bytes wanted_key(const BucketId& bucket, Hlc hlc, const RecordHash& hash);                    // 14 bucket ~hlc hash
+Bytes arriving_key(const RecordHash& hash);                                                   // 15 hash: node-local, sync
 // The last N bytes of a row key as an id: pending, wanted, place. Precondition: the key is long enough.
 RecordHash trailing_hash(BytesView row_key);
 NodeId trailing_node(BytesView row_key);

@@ -224,23 +224,36 @@ Result<void> acknowledged_history(storage::Batch& batch, const Space& space, con
   return {};
 }
 
-Result<std::vector<Wanted>> wanted(const storage::View& view, const Space& space, size_t max, Order order) {
+Result<std::optional<Wanted>> find_wanted(const storage::View& view, const Space& space, const RecordHash& hash) {
+  DL_TRY(Known known, load_known(view, hash));
+  if (!known.is_version() || !known.record.object || known.row.body_here || known.record.space != space.bucket)
+    return std::optional<Wanted>();
+  const auto& object = *known.record.object;
+  return std::optional(Wanted{hash, known.record.key, object.size, known.row.status == Status::kCommitted,
+                              known.record.origin, object.body_hash, !object.part_runs.empty()});
+}
+
+Result<std::vector<Wanted>> wanted(const storage::View& view, const Space& space, size_t max, Order order,
+                                   const std::function<bool(const Wanted&)>& fits) {
+  std::vector<Wanted> out;
+  auto take = [&](const RecordHash& hash) -> Result<void> {
+    DL_TRY(auto found, find_wanted(view, space, hash));
+    if (!found) return error(Code::kCorrupt, "a body is wanted for what is no version without one");
+    if (!fits || fits(*found)) out.push_back(std::move(*found));
+    return {};
+  };
   std::vector<RecordHash> hashes;
   Bytes prefix = format::space_prefix(format::RowType::kWanted, space.bucket);
   DL_OK(view.scan(prefix, format::prefix_end(prefix), [&](BytesView k, BytesView) -> Result<Scan> {
-    if (order == Order::kNewestFirst && hashes.size() >= max) return Scan::kStop;
-    hashes.push_back(format::trailing_hash(k));
+    if (order == Order::kOldestFirst) {
+      hashes.push_back(format::trailing_hash(k));
+      return Scan::kContinue;
+    }
+    if (out.size() >= max) return Scan::kStop;
+    DL_OK(take(format::trailing_hash(k)));
     return Scan::kContinue;
   }));
-  if (order == Order::kOldestFirst) std::reverse(hashes.begin(), hashes.end());
-  if (hashes.size() > max) hashes.resize(max);
-  std::vector<Wanted> out;
-  for (const auto& hash : hashes) {
-    DL_TRY(Known known, load_known(view, hash));
-    if (!known.is_version()) return error(Code::kCorrupt, "a body is wanted for what is no version");
-    out.push_back({hash, known.record.key, known.record.object->size, known.row.status == Status::kCommitted,
-                   known.record.origin});
-  }
+  for (auto it = hashes.rbegin(); it != hashes.rend() && out.size() < max; ++it) DL_OK(take(*it));
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -70,10 +71,16 @@ struct Wanted {
   uint64_t size = 0;
   bool committed = false;  // remote at a follower: the home has it
   NodeId origin;
+  Sha256 body_hash;
+  bool multipart = false;
 };
 enum class Order : uint8_t { kNewestFirst, kOldestFirst };  // oldest first costs a scan of all
+// `fits` chooses which ones count (those that a peer can have); empty: all.
 Result<std::vector<Wanted>> wanted(const storage::View& view, const Space& space, size_t max,
-                                   Order order = Order::kNewestFirst);
+                                   Order order = Order::kNewestFirst,
+                                   const std::function<bool(const Wanted&)>& fits = {});
+// nullopt: its body is here, or it is not known, or it ended.
+Result<std::optional<Wanted>> find_wanted(const storage::View& view, const Space& space, const RecordHash& hash);
 
 // The body of a record that is here, for a peer that wants it. nullopt: not here (any more).
 struct BodySource {

@@ -109,6 +109,9 @@ Result<std::optional<Version>> find_version(const storage::View& view, const Spa
 // versionId=null: the null version that is current in the view, else the newest null.
 Result<std::optional<Version>> find_null(const storage::View& view, const Space& space, BytesView key);
 
+// The part list of a multipart body, by the hash of its record; nullopt for a single body. Errors: kCorrupt.
+Result<std::optional<format::BodyManifest>> find_manifest(const storage::View& view, const RecordHash& hash);
+
 // One row of a listing: what ListObjects shows, without a look-up a key.
 struct Listed {
   Bytes key;

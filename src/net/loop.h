@@ -2,6 +2,7 @@
 
 // Internal to the room: what stands behind Runtime. Includes Asio; never included by a public header.
 
+#include <atomic>
 #include <condition_variable>
 #include <list>
 #include <mutex>

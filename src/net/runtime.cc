@@ -1,5 +1,8 @@
 #include "net/runtime.h"
 
+#include <exception>
+#include <optional>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -29,7 +32,7 @@ Result<void> spawn_result(std::exception_ptr failure, Result<void> result) {
 }
 
 // Waits return kCancelled instead of throwing, so that the callers' clean-up runs as ordinary code.
-Task<void> scoped(std::shared_ptr<SpawnScope> scope, std::function<Task<void>()>& body) {
+Task<void> scoped(std::shared_ptr<SpawnScope> /*kept alive*/, std::function<Task<void>()>& body) {
   co_await asio::this_coro::throw_if_cancelled(false);
   co_return co_await body();
 }
@@ -214,6 +217,17 @@ Task<void> run_blocking(Runtime& runtime, std::function<Result<void>()> work) {
       asio::use_awaitable, &runtime.impl().pool_, std::move(work), executor);
 }
 
+Task<void> spawn_here(Runtime& runtime, std::function<Task<void>()> body, std::function<void(Result<void>)> done) {
+  if (co_await cancelled()) co_return cancelled_error();
+  auto& impl = runtime.impl();
+  for (size_t i = 0; i < impl.loops_.size(); i++)
+    if (impl.loop(i).io.get_executor().running_in_this_thread()) {
+      impl.spawn_on(i, std::move(body), std::move(done));
+      co_return Result<void>();
+    }
+  co_return error(Code::kInternal, "spawn_here() was called outside the runtime's loops");
+}
+
 Task<void> sleep_for(Millis duration) {
   if (co_await cancelled()) co_return cancelled_error();
   asio::steady_timer timer(co_await asio::this_coro::executor, duration);
@@ -234,6 +248,44 @@ Task<void> await_callback(std::function<void(std::function<void(Result<void>)>)>
   if (wait->result) co_return std::move(*wait->result);
   if (ec) co_return cancelled_error();
   co_return error(Code::kTimeout, "an expected event did not come in time", "Try again.");
+}
+
+struct Wakeup::State {
+  std::mutex m;
+  bool set = false;
+  std::function<void(Result<void>)> waiter;
+};
+
+Wakeup::Wakeup() : state_(std::make_shared<State>()) {}
+Wakeup::~Wakeup() = default;
+
+void Wakeup::set() {
+  std::function<void(Result<void>)> waiter;
+  {
+    std::lock_guard lock(state_->m);
+    state_->set = true;
+    waiter.swap(state_->waiter);
+  }
+  if (waiter) waiter({});
+}
+
+Task<bool> Wakeup::wait(Millis deadline) {
+  auto state = state_;
+  auto woken = co_await await_callback(
+      [state](std::function<void(Result<void>)> done) {
+        std::unique_lock lock(state->m);
+        if (!state->set) {
+          state->waiter = std::move(done);
+          return;
+        }
+        lock.unlock();
+        done({});
+      },
+      deadline);
+  std::lock_guard lock(state->m);
+  state->waiter = nullptr;
+  if (!woken.ok() && woken.error().code != Code::kTimeout) co_return std::move(woken).error();
+  co_return std::exchange(state->set, false);
 }
 
 }  // namespace dl::net

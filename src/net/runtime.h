@@ -38,10 +38,30 @@ class Runtime {
 // Inside a coroutine of this runtime: runs `work` on the pool and resumes on the coroutine's own loop. The pool's queue
 // is bounded: kBusy when full.
 Task<void> run_blocking(Runtime& runtime, std::function<Result<void>()> work);
+// Inside a coroutine: starts another one on the same loop, so that the two never run at the same time. It is cancelled
+// with its runtime only; the caller keeps count of it.
+Task<void> spawn_here(Runtime& runtime, std::function<Task<void>()> body, std::function<void(Result<void>)> done);
 // Waits; kCancelled when the coroutine is cancelled.
 Task<void> sleep_for(Millis duration);
 // Bridges callbacks: `start` is called with a completion that may be called from any thread, once; the coroutine
 // resumes on its own loop. kTimeout after the deadline (the completion may still come: it is then ignored).
 Task<void> await_callback(std::function<void(std::function<void(Result<void>)>)> start, Millis deadline);
+
+// Wakes one coroutine. set() from any thread, also before the wait and several times before one; the coroutine waits on
+// one loop only. Shared by those who set it.
+class Wakeup {
+ public:
+  Wakeup();
+  ~Wakeup();
+  Wakeup(const Wakeup&) = delete;
+  Wakeup& operator=(const Wakeup&) = delete;
+  void set();
+  // True after a set() since the last wait, false when the deadline passed. kCancelled when the coroutine is cancelled.
+  Task<bool> wait(Millis deadline);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
 
 }  // namespace dl::net

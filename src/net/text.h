@@ -30,5 +30,7 @@ bool header_has_token(const HttpHeaders& headers, std::string_view name, std::st
 std::optional<uint64_t> parse_decimal(std::string_view text);
 // The standard's name of a status; "Unknown" when it has none.
 std::string_view reason_phrase(int status);
+// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7).
+std::string http_date(WallTime time);
 
 }  // namespace dl::net

@@ -30,6 +30,7 @@ std::vector<BedKind> memory_beds() {
 
 std::vector<BedKind> beds() {
   auto all = memory_beds();
+  for (auto& one : local_beds()) all.push_back(std::move(one));
   return all;
 }
 

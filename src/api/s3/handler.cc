@@ -1,0 +1,54 @@
+#include "api/s3/handler.h"
+
+#include <fmt/format.h>
+
+#include "api/s3/call.h"
+#include "base/log.h"
+
+namespace dl::api::s3 {
+namespace {
+
+// Parse, let in, find the operation. What is malformed is told after the gate let the request in, so that a stranger
+// learns nothing of buckets, keys or what is offered.
+Result<Operation> admit(Call& call) {
+  const net::HttpRequest& http = *call.request.http;
+  std::vector<access::HeaderView> headers;
+  for (const auto& header : http.headers.list()) headers.push_back({header.name, header.value});
+  const gate::Request asked{
+      {http.method, http.raw_path(), http.raw_query(), headers}, http.peer, http.peer_uid, call.request_id};
+  DL_TRY(call.identity, call.gate->authenticate(asked, {"s3"}));
+  DL_TRY(Request parsed, parse_request(*call.request.http));
+  call.request = std::move(parsed);
+  DL_TRY(Operation operation, route(call.request));
+  DL_OK(check_unsupported_headers(call.request));
+  return operation;
+}
+
+Task<void> answer(Call* call, Operation operation) { co_return co_await operation(call); }
+
+}  // namespace
+
+Task<void> S3Handler::handle(net::HttpExchange* exchange) {
+  Call call;
+  call.config = &config_;
+  call.objects = &objects_;
+  call.gate = &gate_;
+  call.exchange = exchange;
+  call.request.http = &exchange->request;
+  call.request_id = fmt::format("{:016X}", random_.u64());
+
+  Result<Operation> operation = admit(call);
+  Result<void> done;
+  if (operation.ok()) {
+    done = co_await answer(&call, *operation);
+  } else {
+    done = std::move(operation).error();
+  }
+  if (done.ok()) co_return Result<void>();
+  const Error& e = done.error();
+  // The client is gone, or has half an answer already: nothing can be told any more.
+  if (e.code == Code::kClosed || e.code == Code::kCancelled || exchange->response.started()) co_return std::move(done);
+  co_return co_await exchange->response.send(error_response(call, e));
+}
+
+}  // namespace dl::api::s3

@@ -1,0 +1,141 @@
+#include <doctest/doctest.h>
+
+#include "api/s3/documents.h"
+#include "api/s3/errors.h"
+#include "api/s3/limits.h"
+#include "api/s3/testing/world.h"
+#include "api/s3/text.h"
+#include "api/s3/xml_reader.h"
+#include "api/s3/xml_writer.h"
+
+using namespace dl;
+using namespace dl::api::s3;
+using dl::api::s3::testing::Ask;
+using dl::api::s3::testing::World;
+
+TEST_CASE("a refused write reads nothing of its body, so that Expect: 100-continue is answered first") {
+  World world;
+  world.make_bucket("data");
+  auto answer = world.ask({.method = "PUT", .target = "/data/k", .body = Bytes(100'000, 'x'), .user = "reader"});
+  CHECK(answer.status == 403);
+  CHECK(answer.body_read == 0);
+  answer = world.ask(
+      {.method = "PUT", .target = "/data/k", .headers = {{"if-match", "\"absent\""}}, .body = Bytes(100'000, 'x')});
+  CHECK(answer.status == 404);
+  CHECK(answer.body_read == 0);
+}
+
+TEST_CASE("a body with a wrong hash leaves no object and no bytes behind") {
+  World world;
+  world.make_bucket("data");
+  const size_t before = world.blob_count();
+  Ask ask{.method = "PUT", .target = "/data/k", .headers = {{"x-amz-checksum-crc32", "AAAAAA=="}}};
+  ask.body = Bytes(200'000, 'x');
+  CHECK(world.ask(ask).code() == "BadDigest");
+  CHECK(world.ask({.target = "/data/k"}).status == 404);
+  CHECK(world.blob_count() == before);
+}
+
+TEST_CASE("bodies of overwritten, deleted and completed objects are given back") {
+  World world;
+  world.make_bucket("data");
+  for (int i = 0; i < 3; ++i) world.ask({.method = "PUT", .target = "/data/k", .body = Bytes(50'000, 'x')});
+  CHECK(world.blob_count() == 1);
+  world.ask({.method = "PUT", .target = "/data/c", .headers = {{"x-amz-copy-source", "data/k"}}});
+  CHECK(world.blob_count() == 1);
+  world.ask({.method = "DELETE", .target = "/data/k"});
+  CHECK(world.blob_count() == 1);
+  world.ask({.method = "DELETE", .target = "/data/c"});
+  CHECK(world.blob_count() == 0);
+  const auto upload = world.ask({.method = "POST", .target = "/data/m?uploads"}).tag("UploadId");
+  const std::string part = "/data/m?uploadId=" + upload + "&partNumber=";
+  for (const char* number : {"1", "1", "2"})
+    CHECK(world.ask({.method = "PUT", .target = part + number, .body = Bytes(50'000, 'p')}).status == 200);
+  CHECK(world.blob_count() == 2);
+  CHECK(world.ask({.method = "DELETE", .target = "/data/m?uploadId=" + upload}).status == 204);
+  CHECK(world.blob_count() == 0);
+}
+
+TEST_CASE("a write whose control state moved while its body arrived is decided again and done") {
+  World world;
+  world.make_bucket("data");
+  world.bump_revision_during_next_body();
+  CHECK(world.ask({.method = "PUT", .target = "/data/k", .body = "x"}).status == 200);
+  CHECK(world.ask({.target = "/data/k"}).body == "x");
+}
+
+TEST_CASE("every decision leaves an audit record, a write exactly one") {
+  World world;
+  world.make_bucket("data");
+  const size_t before = world.audit_records();
+  world.ask({.method = "PUT", .target = "/data/k", .body = "x"});
+  CHECK(world.audit_records() == before + 1);
+  world.ask({.target = "/data/k"});
+  CHECK(world.audit_records() == before + 2);
+  world.ask({.target = "/data/k", .user = "nobody"});
+  CHECK(world.audit_records() == before + 3);
+  world.ask({.method = "PUT", .target = "/data/k", .headers = {{"if-none-match", "*"}}, .body = "x"});
+  CHECK(world.audit_records() == before + 4);
+}
+
+TEST_CASE("a device answers for changes of buckets that they are done at the hub") {
+  World world({.region = "field-01", .hub = false});
+  auto answer = world.ask({.method = "PUT", .target = "/data"});
+  CHECK(answer.status == 501);
+  CHECK(answer.body.find("done at the hub in this version") != Bytes::npos);
+  answer = world.ask({.target = "/", .region = "us-east-1"});
+  CHECK(answer.status == 400);
+  CHECK(answer.tag("Region") == "field-01");
+}
+
+TEST_CASE("a large body comes back whole through many chunks") {
+  World world;
+  world.make_bucket("data");
+  Bytes body;
+  for (uint32_t i = 0; body.size() < 3'000'000; ++i) put_be32(body, i * 2654435761u);
+  CHECK(world.ask({.method = "PUT", .target = "/data/k", .body = body}).status == 200);
+  auto answer = world.ask({.target = "/data/k"});
+  CHECK(answer.length == body.size());
+  CHECK((answer.body == body));
+}
+
+TEST_CASE("XML that is deep, long or has a document type is refused") {
+  std::string deep, end;
+  for (size_t i = 0; i < dl::api::s3::limits::kMaxXmlDepth; ++i) {
+    deep += "<a>";
+    end += "</a>";
+  }
+  CHECK(read_xml(deep + end).ok());
+  CHECK_FALSE(read_xml("<a>" + deep + end + "</a>").ok());
+  CHECK_FALSE(read_xml("<!DOCTYPE a><a/>").ok());
+  CHECK_FALSE(read_xml("<a>&unknown;</a>").ok());
+  CHECK_FALSE(read_xml("<a/><b/>").ok());
+  CHECK_FALSE(read_xml("").ok());
+  std::string parts = "<CompleteMultipartUpload>";
+  for (int i = 1; i <= 10'000; ++i)
+    parts += "<Part><PartNumber>" + std::to_string(i) + "</PartNumber><ETag>\"e\"</ETag></Part>";
+  CHECK(read_complete(parts + "</CompleteMultipartUpload>")->size() == 10'000);
+  parts += "<Part><PartNumber>1</PartNumber><ETag>e</ETag></Part>";
+  CHECK(s3_code_of(read_complete(parts + "</CompleteMultipartUpload>").error()) == S3Code::kMalformedXml);
+  std::string keys = "<Delete>";
+  for (int i = 0; i < 1000; ++i) keys += "<Object><Key>k</Key></Object>";
+  CHECK(read_delete(keys + "</Delete>").ok());
+  CHECK_FALSE(read_delete(keys + "<Object><Key>k</Key></Object></Delete>").ok());
+}
+
+TEST_CASE("text in answers never ends its element") {
+  XmlWriter xml("R", XmlWriter::Namespace::kNone);
+  xml.element("K", "<&>\"\x01");
+  CHECK(xml.finish() == "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<R><K>&lt;&amp;&gt;&quot;&#x1;</K></R>");
+}
+
+TEST_CASE("dates are read in the three forms of HTTP and written in one") {
+  const WallTime t(Millis(784'111'777'000));
+  CHECK(http_date(t) == "Sun, 06 Nov 1994 08:49:37 GMT");
+  CHECK(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT") == t);
+  CHECK(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT") == t);
+  CHECK(parse_http_date("Sun Nov  6 08:49:37 1994") == t);
+  CHECK_FALSE(parse_http_date("Sun, 31 Feb 1994 08:49:37 GMT"));
+  CHECK_FALSE(parse_http_date("yesterday"));
+  CHECK(iso_time(t + Millis(5)) == "1994-11-06T08:49:37.005Z");
+}

@@ -1,0 +1,43 @@
+#include "app/hooks.h"
+
+#include "app/local_files.h"
+#include "app/serve.h"
+#include "compute/doctor.h"
+#include "node/enroll.h"
+#include "storage/file_system.h"
+
+namespace dl::app {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+Result<cli::Enrolled> enroll(const cli::EnrollOptions& options) {
+  DL_TRY(auto identity, node::enroll_device(options.code, options.data_dir));
+  return cli::Enrolled{identity.name, identity.hub_name};
+}
+
+std::vector<cli::LocalFinding> local_doctor(const std::string&) {
+  std::vector<cli::LocalFinding> out;
+  for (const auto& check : compute::check_compute(storage::posix_file_system()))
+    out.push_back({check.ok ? "ok" : check.needed ? "error" : "warning", check.name, check.finding, check.next});
+  return out;
+}
+
+cli::Hooks make_hooks() {
+  cli::Hooks h;
+  h.version = kVersion;
+  h.run_node = [](const cli::UpOptions& options) { return serve(options, kVersion); };
+  h.enroll_device = enroll;
+  h.local_doctor = local_doctor;
+  h.files = &local_files();
+  return h;
+}
+
+}  // namespace
+
+const cli::Hooks& hooks() {
+  static const cli::Hooks all = make_hooks();
+  return all;
+}
+
+}  // namespace dl::app

@@ -1,0 +1,177 @@
+#include <algorithm>
+
+#include "audit/log.h"
+#include "compute/doctor.h"
+#include "journal/receive.h"
+#include "node/parts.h"
+
+namespace dl::node {
+namespace {
+
+using api::admin::Finding;
+
+std::string reason_text(journal::Reason reason) {
+  switch (reason) {
+    case journal::Reason::kNone:
+      return "";
+    case journal::Reason::kLocked:
+      return "the version is locked";
+    case journal::Reason::kBucketDeleted:
+      return "the bucket was deleted";
+    case journal::Reason::kEnvelope:
+      return "made by a newer version";
+    case journal::Reason::kAuthor:
+      return "the author may not";
+    case journal::Reason::kDevice:
+      return "the device is lost";
+    case journal::Reason::kLabel:
+      return "label";
+    case journal::Reason::kQuota:
+      return "quota";
+    case journal::Reason::kMassDelete:
+      return "mass delete";
+  }
+  return "";
+}
+
+Result<std::vector<api::admin::InboxItem>> read_inbox(NodeSpaces& spaces, const control::State& state, size_t limit,
+                                                      const std::function<std::string(const NodeId&)>& name_of) {
+  std::vector<api::admin::InboxItem> out;
+  for (const auto& [id, row] : state.buckets) {
+    auto held = spaces.find_space(id);
+    if (!held) continue;
+    DL_TRY(auto view, held->partition->snapshot());
+    DL_OK(journal::scan_inbox(*view, held->space, [&](const journal::InboxItem& item) -> Result<storage::Scan> {
+      if (out.size() >= limit) return storage::Scan::kStop;
+      api::admin::InboxItem shown;
+      shown.id = item.hash.hex();
+      shown.kind = item.status == format::Status::kHeld ? "held" : "refused";
+      shown.bucket = row.name;
+      shown.reason = reason_text(item.reason);
+      if (item.record) {
+        shown.key = item.record->key;
+        shown.principal = item.record->principal;
+        shown.device = name_of(item.record->origin);
+        shown.written = item.record->hlc;
+      }
+      out.push_back(std::move(shown));
+      return storage::Scan::kContinue;
+    }));
+  }
+  return out;
+}
+
+// The newest first, at most limit, looking at no more than the last 100,000 records.
+Result<std::vector<api::admin::AuditRow>> read_audit(storage::Partition& partition,
+                                                     const api::admin::AuditQuery& query) {
+  constexpr uint64_t kLookBack = 100'000;
+  std::vector<api::admin::AuditRow> out;
+  DL_TRY(auto view, partition.snapshot());
+  DL_TRY(uint64_t count, audit::count(*view));
+  DL_OK(audit::scan(*view, count > kLookBack ? count - kLookBack : 0,
+                    [&](uint64_t, const format::AuditRecord& r) -> Result<storage::Scan> {
+                      bool fits = (!query.since || r.time >= *query.since) &&
+                                  (query.principal.empty() || r.principal == query.principal) &&
+                                  (query.action.empty() || r.action == query.action) &&
+                                  (!query.denied_only || r.decision == format::AuditDecision::kDenied);
+                      if (!fits) return storage::Scan::kContinue;
+                      out.push_back({r.time, r.principal, r.action, r.resource,
+                                     r.decision == format::AuditDecision::kAllowed ? "allowed" : "denied", r.reason,
+                                     r.source});
+                      if (out.size() > query.limit) out.erase(out.begin());
+                      return storage::Scan::kContinue;
+                    }));
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+std::vector<Finding> examine(storage::FileSystem& fs, const std::string& dir) {
+  std::vector<Finding> out;
+  for (const auto& check : compute::check_compute(fs)) {
+    auto level = check.ok ? Finding::Level::kOk : check.needed ? Finding::Level::kError : Finding::Level::kWarning;
+    out.push_back({level, check.name, check.finding, check.next});
+  }
+  auto space = fs.disk_space(dir);
+  if (space.ok()) {
+    bool low = space->free_bytes < space->total_bytes / 20;
+    out.push_back(
+        {low ? Finding::Level::kError : Finding::Level::kOk, "disk",
+         std::to_string(space->free_bytes >> 20) + " MiB free of " + std::to_string(space->total_bytes >> 20) + " MiB",
+         low ? "Delete objects or give the disk more space: writes are refused below 5 %." : ""});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Node::Parts::name_of(const NodeId& origin) const {
+  if (origin == identity.node) return identity.name;
+  for (const auto& [name, device] : control->state()->devices)
+    if (device.node == origin) return name;
+  return {};
+}
+
+api::admin::AdminContext Node::Parts::admin_context() {
+  api::admin::AdminContext c;
+  c.runtime = runtime.get();
+  c.clock = world.clock;
+  c.random = world.random;
+  c.control = control.get();
+  c.fleet = fleet.get();
+  c.door = door.get();
+  c.objects = objects_door.get();
+  c.sync = sync_admin.get();
+  c.images = images_admin.get();
+  c.workloads = workloads_admin.get();
+  c.node = [this] {
+    api::admin::NodeInfo info;
+    info.name = identity.name;
+    info.version = config.version;
+    info.region = identity.region;
+    info.hub = is_hub() ? "" : identity.hub_name;
+    info.data_endpoint = "https://" + net::format_host_port(addresses.data);
+    info.admin_endpoint = "https://" + net::format_host_port(addresses.admin);
+    const auto& told = config.settings.text("link.hub_address");
+    info.link_address = !told.empty() ? told : addresses.link ? net::format_host_port(*addresses.link) : "";
+    info.ca_pem = authority->certificate.pem();
+    info.data_dir = config.data_dir;
+    return info;
+  };
+  c.ready = [] { return Result<void>(); };
+  c.partitions = [this] {
+    std::vector<api::admin::PartitionStatus> out;
+    for (const auto& name : store->partition_names()) out.push_back({name, true, "", store->segment_bytes(name)});
+    return out;
+  };
+  c.doctor = [this] { return examine(*world.fs, config.data_dir); };
+  c.metrics = [this] { return metrics->exposition(); };
+  c.inbox = [this](size_t limit) {
+    return read_inbox(*spaces, *control->state(), limit, [this](const NodeId& origin) { return name_of(origin); });
+  };
+  c.audit = [this](const api::admin::AuditQuery& query) { return read_audit(store->partition("default"), query); };
+  return c;
+}
+
+Result<void> Node::Parts::open_admin() {
+  door = std::make_unique<api::admin::GateDoor>(gate.get());
+  objects_door = std::make_unique<api::admin::ObjectsDoor>(objects.get(),
+                                                           [this](const NodeId& origin) { return name_of(origin); });
+  sync_admin =
+      std::make_unique<SyncAdmin>(SyncAdmin::Parts{control.get(), spaces.get(), device_link.get(), hub_link.get()});
+  images_admin = std::make_unique<ImagesAdmin>(*runtime, *images, *compute, *world.fs, *world.random, dir("tmp"));
+  WorkloadsAdmin::Parts w;
+  w.control = control.get();
+  w.compute = compute.get();
+  w.store = store.get();
+  w.clock = world.clock;
+  w.random = world.random;
+  w.self = identity.node;
+  w.node_name = identity.name;
+  w.hub = is_hub();
+  workloads_admin = std::make_unique<WorkloadsAdmin>(std::move(w));
+  admin = std::make_unique<api::admin::AdminApi>(admin_context());
+  s3 = std::make_unique<api::s3::S3Handler>(api::s3::S3Config{identity.region}, *objects, *gate, *world.random);
+  return {};
+}
+
+}  // namespace dl::node

@@ -1,0 +1,250 @@
+#include "node/spaces.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "fleet/projection.h"
+#include "format/keys.h"
+#include "journal/follow.h"
+#include "journal/space_setup.h"
+
+namespace dl::node {
+namespace {
+
+constexpr size_t kDropRows = 500;
+constexpr std::string_view kHeldTable = "node/held/";
+
+Bytes held_key(const BucketId& id) {
+  Bytes key(1, static_cast<char>(format::RowType::kTable));
+  return key + Bytes(kHeldTable) + id.bytes();
+}
+
+}  // namespace
+
+NodeSpaces::NodeSpaces(SpacesConfig config) : config_(std::move(config)) {
+  DL_REQUIRE(config_.store, "spaces are wired by node");
+}
+
+const journal::Space& NodeSpaces::intern(const BucketId& id, const Bytes& id_key) const {
+  std::lock_guard lock(m_);
+  auto& slot = spaces_[id];
+  if (!slot)
+    slot = std::make_unique<journal::Space>(
+        journal::Space{id, config_.self, config_.hub, id_key, &config_.store->blobs("default")});
+  return *slot;
+}
+
+bool NodeSpaces::is_ready(const BucketId& id) const {
+  if (config_.hub) return true;
+  std::lock_guard lock(m_);
+  return ready_.contains(id);
+}
+
+objects::BucketInfo NodeSpaces::info_of(const format::BucketRow& row) const {
+  objects::BucketInfo info;
+  info.id = row.id;
+  info.name = row.name;
+  info.created = WallTime(Millis(row.created_millis));
+  info.versioning = static_cast<journal::Versioning>(row.versioning);
+  info.home_region = config_.home_region;
+  info.owner = row.owner;
+  info.id_key = row.id_key;
+  info.deleted = row.deleted;
+  info.home = config_.hub;
+  info.ready = is_ready(row.id);
+  return info;
+}
+
+uint64_t NodeSpaces::revision() const { return config_.control->state()->revision; }
+
+std::optional<objects::BucketInfo> NodeSpaces::find_bucket(std::string_view name) const {
+  auto state = config_.control->state();
+  const auto* row = state->find_bucket(std::string(name));
+  if (!row) return std::nullopt;
+  return info_of(*row);
+}
+
+std::vector<objects::BucketInfo> NodeSpaces::list_buckets() const {
+  auto state = config_.control->state();
+  std::vector<objects::BucketInfo> out;
+  for (const auto& [name, id] : state->bucket_names) out.push_back(info_of(state->buckets.at(id)));
+  return out;
+}
+
+Result<objects::BucketInfo> NodeSpaces::create_bucket(const std::string& by, const std::string& name) {
+  DL_TRY(auto row, config_.control->create_bucket(by, name));
+  DL_OK(make_space(row));
+  return info_of(row);
+}
+
+Result<void> NodeSpaces::delete_bucket(const std::string& by, const std::string& name,
+                                       std::function<Result<bool>()> empty) {
+  int asked = 0;
+  return config_.control->delete_bucket(by, name, [&](const format::BucketRow& row) -> Result<bool> {
+    DL_TRY(bool is_empty, empty());
+    // The second time the row is deleted and every committer has run past it: what comes from now on is held.
+    if (!is_empty || ++asked == 1) return is_empty;
+    const auto& space = intern(row.id, row.id_key);
+    auto closed = config_.store->partition("default").commit_wait(
+        [&](storage::Batch& batch) { return journal::close_space(batch, space); }, storage::Purpose::kFree);
+    if (!closed.ok() && closed.error().code == Code::kConflict) return false;
+    if (!closed.ok()) return std::move(closed).error();
+    return true;
+  });
+}
+
+Result<void> NodeSpaces::set_versioning(const std::string& by, const std::string& name,
+                                        journal::Versioning versioning) {
+  return config_.control->set_versioning(by, name, static_cast<format::BucketVersioning>(versioning));
+}
+
+Result<objects::SpaceHandle> NodeSpaces::find_space(const objects::BucketInfo& bucket) {
+  return objects::SpaceHandle{&intern(bucket.id, bucket.id_key), config_.objects_partition,
+                              &config_.store->blobs("default")};
+}
+
+std::optional<sync::HeldSpace> NodeSpaces::find_space(const BucketId& id) const {
+  auto state = config_.control->state();
+  auto& control_partition = config_.store->partition("control");
+  auto& control_blobs = config_.store->blobs("control");
+  if (config_.hub) {
+    if (const auto* device = state->find_device(DeviceId::of(id.view())))
+      return sync::HeldSpace{fleet::projection_space(*device, config_.self, true, &control_blobs), &control_partition,
+                             &control_blobs, false};
+  } else if (id == BucketId::of(config_.own_device.view())) {
+    return sync::HeldSpace{config_.control->space(), &control_partition, &control_blobs, false};
+  }
+  auto& partition = config_.store->partition("default");
+  auto& blobs = config_.store->blobs("default");
+  if (const auto* row = state->find_bucket(id))
+    return sync::HeldSpace{intern(id, row->id_key), &partition, &blobs, row->deleted};
+  std::lock_guard lock(m_);
+  if (auto it = leaving_.find(id); it != leaving_.end())
+    return sync::HeldSpace{*spaces_.at(id), &partition, &blobs, false};
+  return std::nullopt;
+}
+
+Result<std::vector<BucketId>> NodeSpaces::shared_with(const sync::Peer& peer) const {
+  auto state = config_.control->state();
+  std::vector<BucketId> out;
+  if (config_.hub) {
+    const auto* device = state->find_device(peer.device);
+    if (!device || device->state != format::DeviceState::kEnrolled) return out;
+    out.push_back(BucketId::of(device->id.view()));
+    for (const auto& name : device->buckets)
+      if (const auto* row = state->find_bucket(name)) out.push_back(row->id);
+    return out;
+  }
+  out.push_back(BucketId::of(config_.own_device.view()));
+  for (const auto& [name, id] : state->bucket_names) out.push_back(id);
+  std::lock_guard lock(m_);
+  for (const auto& id : leaving_) out.push_back(id);
+  return out;
+}
+
+// The home takes records of every bucket that it knows from an enrolled device: also of one that was unassigned while
+// the device was dark, and of a deleted one, where they are held. What a device may read is decided by shared_with.
+Result<bool> NodeSpaces::may_receive(const sync::Peer& peer, const BucketId& space) const {
+  auto state = config_.control->state();
+  if (!config_.hub) return find_space(space).has_value();
+  const auto* device = state->find_device(peer.device);
+  if (!device || device->state != format::DeviceState::kEnrolled) return false;
+  return space == BucketId::of(device->id.view()) || state->find_bucket(space) != nullptr;
+}
+
+// The beginning of a space at this node, durable.
+Result<void> NodeSpaces::make_space(const format::BucketRow& row) {
+  const auto& space = intern(row.id, row.id_key);
+  return config_.store->partition("default").commit_wait(
+      [&](storage::Batch& batch) { return journal::create_space(batch, space); }, storage::Purpose::kFree);
+}
+
+Result<void> NodeSpaces::refresh() {
+  auto state = config_.control->state();
+  if (config_.hub) {
+    // A hub that ended between a bucket's row and its space.
+    for (const auto& [name, id] : state->bucket_names) {
+      DL_TRY(auto begun, config_.store->partition("default").get(format::space_key(id)));
+      if (!begun) DL_OK(make_space(state->buckets.at(id)));
+    }
+    return {};
+  }
+  auto& partition = config_.store->partition("default");
+  DL_TRY(auto view, partition.snapshot());
+  std::set<BucketId> ready, leaving;
+  std::map<BucketId, format::BucketRow> fresh;
+  for (const auto& [name, id] : state->bucket_names) {
+    const auto& row = state->buckets.at(id);
+    DL_TRY(auto begun, view->get(format::space_key(id)));
+    if (!begun) {
+      fresh.emplace(id, row);
+      continue;
+    }
+    DL_TRY(auto position, journal::read_position(*view, intern(id, row.id_key)));
+    if (position.complete) ready.insert(id);
+    DL_TRY(auto held, view->get(held_key(id)));
+    if (!held || *held != format::encode(row)) fresh.emplace(id, row);
+  }
+  Bytes prefix(1, static_cast<char>(format::RowType::kTable));
+  prefix += Bytes(kHeldTable);
+  DL_OK(view->scan(prefix, format::prefix_end(prefix), [&](BytesView, BytesView value) -> Result<storage::Scan> {
+    DL_TRY(auto row, format::decode_bucket(value));
+    if (state->find_bucket(row.id) && !state->find_bucket(row.id)->deleted) return storage::Scan::kContinue;
+    intern(row.id, row.id_key);
+    leaving.insert(row.id);
+    return storage::Scan::kContinue;
+  }));
+  view.reset();
+  if (!fresh.empty()) {
+    DL_OK(partition.commit_wait(
+        [&](storage::Batch& batch) -> Result<void> {
+          for (const auto& [id, row] : fresh) {
+            batch.put(held_key(id), format::encode(row));
+            DL_OK(journal::create_space(batch, intern(id, row.id_key)));
+          }
+          return {};
+        },
+        storage::Purpose::kFree));
+  }
+  std::lock_guard lock(m_);
+  ready_ = std::move(ready);
+  leaving_ = std::move(leaving);
+  return {};
+}
+
+Result<void> NodeSpaces::sweep() {
+  std::set<BucketId> leaving;
+  {
+    std::lock_guard lock(m_);
+    leaving = leaving_;
+  }
+  auto& partition = config_.store->partition("default");
+  for (const auto& id : leaving) {
+    journal::Space space;
+    {
+      std::lock_guard lock(m_);
+      space = *spaces_.at(id);
+    }
+    DL_TRY(auto view, partition.snapshot());
+    DL_TRY(auto heads, journal::journal_heads(*view, space));
+    view.reset();
+    auto own = std::find_if(heads.begin(), heads.end(), [&](const auto& h) { return h.origin == space.self; });
+    if (own != heads.end() && own->decided < own->received) continue;  // the home does not have all of it yet
+    for (bool more = true; more;) {
+      DL_OK(partition.commit_wait(
+          [&](storage::Batch& batch) -> Result<void> {
+            DL_TRY(more, journal::drop_space(batch, space, kDropRows, config_.clock->wall()));
+            if (!more) batch.erase(held_key(id));
+            return {};
+          },
+          storage::Purpose::kFree));
+    }
+    log_info("node", "space {} is no longer assigned; what was held of it is deleted", id.hex());
+    std::lock_guard lock(m_);
+    leaving_.erase(id);
+    ready_.erase(id);
+  }
+  return {};
+}
+
+}  // namespace dl::node

@@ -1,0 +1,160 @@
+#include <algorithm>
+
+#include "objects/conditions.h"
+#include "objects/engine.h"
+
+namespace dl::objects {
+namespace {
+
+// A version found, what of it is asked for, and the first bytes when the body is here.
+struct Opened {
+  ObjectInfo info;
+  std::vector<storage::BlobPiece> pieces;
+  Bytes first;
+};
+
+Result<void> plan(const GetRequest& request, ObjectInfo& info) {
+  if (info.found == Found::kMarker) return {};
+  DL_TRY(bool unchanged, check_read(request.conditions, info.fields.etag, info.last_modified));
+  if (unchanged) {
+    info.found = Found::kNotModified;
+    return {};
+  }
+  if (request.part) {
+    DL_TRY(Extent extent, resolve_part(info.fields, *request.part));
+    info.offset = extent.offset;
+    info.length = extent.length;
+    info.partial = true;
+    if (uint32_t parts = part_count(info.fields)) info.parts = parts;
+  } else if (request.range) {
+    DL_TRY(Extent extent, resolve_range(*request.range, info.fields.size));
+    info.offset = extent.offset;
+    info.length = extent.length;
+    info.partial = true;
+  }
+  return {};
+}
+
+Result<Opened> open_now(const Place& place, const GetRequest& request, bool with_body) {
+  DL_TRY(auto view, place.at.partition->snapshot());
+  DL_TRY(Shown shown, find_shown(*view, *place.at.space, request.key, request.version));
+  Opened out;
+  if (shown.version) out.pieces = shown.version->body;
+  DL_TRY(out.info, describe(place, request.key, request.version, std::move(shown)));
+  DL_OK(plan(request, out.info));
+  if (!with_body || out.info.found != Found::kObject || !out.info.here) return out;
+  out.first.resize(std::min<uint64_t>(out.info.length, limits::kTransferBytes));
+  if (!out.first.empty())
+    DL_OK(storage::read_pieces(*place.at.blobs, out.pieces, out.info.offset, out.first.data(), out.first.size()));
+  return out;
+}
+
+class StoredReader : public ObjectReader {
+ public:
+  StoredReader(const Deps* deps, const storage::BlobStore* blobs, Opened opened)
+      : deps_(deps),
+        blobs_(blobs),
+        pieces_(std::make_shared<std::vector<storage::BlobPiece>>(std::move(opened.pieces))),
+        buffer_(std::make_shared<Bytes>(std::move(opened.first))) {
+    info_ = std::move(opened.info);
+  }
+
+  Bytes* whole() override { return buffer_->size() == info_.length ? buffer_.get() : nullptr; }
+
+  Task<BytesView> next() override {
+    if (given_ == 0 && !buffer_->empty()) {
+      given_ = buffer_->size();
+      co_return BytesView(*buffer_);
+    }
+    const size_t n = std::min<uint64_t>(info_.length - given_, limits::kTransferBytes);
+    if (n == 0) co_return BytesView();
+    // The job keeps what it uses: it may outlive a cancelled request.
+    DL_CO_OK(co_await net::run_blocking(
+        *deps_->runtime, [blobs = blobs_, pieces = pieces_, buffer = buffer_, at = info_.offset + given_, n] {
+          buffer->resize(n);
+          return storage::read_pieces(*blobs, *pieces, at, buffer->data(), n);
+        }));
+    given_ += n;
+    co_return BytesView(buffer_->data(), n);
+  }
+
+ private:
+  const Deps* deps_;
+  const storage::BlobStore* blobs_;
+  std::shared_ptr<std::vector<storage::BlobPiece>> pieces_;
+  std::shared_ptr<Bytes> buffer_;
+  uint64_t given_ = 0;
+};
+
+Result<void> check_read_permit(const gate::Permit& permit, const GetRequest& request,
+                               std::string_view plain = "s3:GetObject",
+                               std::string_view of_version = "s3:GetObjectVersion") {
+  DL_OK(check_permit(permit, {request.version ? of_version : plain}));
+  if (permit.key() != request.key) return error(Code::kInternal, "a permit for another key");
+  return check_key(request.key);
+}
+
+}  // namespace
+
+Task<void> wait_for_body(const Deps* deps, BucketId bucket, RecordHash version, Millis wait) {
+  if (!deps->waiter)
+    co_return refuse(Code::kUnavailable, Reason::kBodyRemote,
+                     "the object's body is not on this node and there is no link",
+                     "connect the node, or read it from the hub");
+  auto state = std::make_shared<std::atomic<BodyState>>(BodyState::kWaited);
+  BodyWaiter* waiter = deps->waiter;
+  DL_CO_OK(co_await net::await_callback(
+      [waiter, state, bucket, version, wait](std::function<void(Result<void>)> done) {
+        waiter->want(bucket, version, wait, [state, done = std::move(done)](BodyState s) {
+          state->store(s);
+          done({});
+        });
+      },
+      wait + Millis(5'000)));
+  if (state->load() == BodyState::kHere) co_return Result<void>();
+  if (state->load() == BodyState::kNoLink)
+    co_return refuse(Code::kUnavailable, Reason::kBodyRemote,
+                     "the object's body is not on this node and there is no link",
+                     "connect the node, or read it from the hub");
+  co_return refuse(Code::kUnavailable, Reason::kBodyOnItsWay, "the object's body is still on its way to this node",
+                   "try again");
+}
+
+Task<ObjectInfo> Objects::head(gate::Permit permit, GetRequest request) {
+  DL_CO_OK(check_read_permit(permit, request));
+  DL_CO_TRY(Place place, find_place(deps_, permit));
+  co_return co_await on_pool<ObjectInfo>(&deps_, [place, request]() -> Result<ObjectInfo> {
+    DL_TRY(Opened opened, open_now(place, request, false));
+    return std::move(opened.info);
+  });
+}
+
+Task<ObjectInfo> Objects::find_tags(gate::Permit permit, GetRequest request) {
+  DL_CO_OK(check_read_permit(permit, request, "s3:GetObjectTagging", "s3:GetObjectVersionTagging"));
+  DL_CO_TRY(Place place, find_place(deps_, permit));
+  DL_CO_TRY(Opened opened,
+            co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, false); }));
+  if (opened.info.found == Found::kMarker)
+    co_return refuse(Code::kNotFound, request.version ? Reason::kMethodNotAllowed : Reason::kNoSuchKey,
+                     "the version is a delete marker");
+  co_return std::move(opened.info);
+}
+
+Task<std::unique_ptr<ObjectReader>> Objects::get(gate::Permit permit, GetRequest request) {
+  DL_CO_OK(check_read_permit(permit, request));
+  for (int round = 0;; ++round) {
+    DL_CO_TRY(Place place, find_place(deps_, permit));
+    DL_CO_TRY(Opened opened,
+              co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, true); }));
+    if (opened.info.here || opened.info.found != Found::kObject)
+      co_return std::unique_ptr<ObjectReader>(
+          std::make_unique<StoredReader>(&deps_, place.at.blobs, std::move(opened)));
+    // The second round sees a body that has come; one that vanished meanwhile is asked for once more, not for ever.
+    if (round == 2)
+      co_return refuse(Code::kUnavailable, Reason::kBodyOnItsWay, "the object's body does not stay on this node",
+                       "try again");
+    DL_CO_OK(co_await wait_for_body(&deps_, place.bucket.id, opened.info.hash, limits::kBodyWait));
+  }
+}
+
+}  // namespace dl::objects

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/ids.h"
+#include "storage/local/limits.h"
+#include "storage/local/rocks_options.h"
+#include "storage/local/watermark.h"
+#include "storage/overlay.h"
+#include "storage/partition.h"
+
+namespace rocksdb {
+class DB;
+class Iterator;
+}  // namespace rocksdb
+
+namespace dl::storage {
+
+// What one partition's database is opened from. `fs` and `random` outlive the store.
+struct InstancePlan {
+  std::string name;
+  FileSystem& fs;
+  std::string dir;        // DIR/kv/NAME; exists
+  std::string watermark;  // DIR/watermark/NAME; its directory exists
+  Bytes key;              // 32 bytes
+  Random& random;
+  LocalLimits limits;
+  std::shared_ptr<rocksdb::Cache> cache;
+  std::function<void(const Error&)> sync_failed;
+  // Looks at what was found before anything is changed; may refuse it (kCorrupt). Not called for a new database.
+  std::function<Result<void>(const View&)> check;
+};
+
+// The newest commit that a database holds.
+struct Tip {
+  uint64_t sequence = 0;
+  Sha256 hash;
+};
+
+// One open RocksDB database. After an error it is closed, never healed. Readers: any thread; write(): one at a time.
+class Instance {
+ public:
+  ~Instance();
+  Result<std::optional<Bytes>> get(BytesView key) const;
+  Result<void> scan(BytesView from, BytesView to, const ScanFn& fn) const;
+  // Consistent, and holds the instance open. `self` is this.
+  static Result<std::unique_ptr<View>> snapshot(std::shared_ptr<Instance> self);
+
+  enum class Mark { kMoves, kStays };  // whether the watermark asks for this commit from now on
+  // One batch, one sync; what it fails with is open.
+  Result<void> write(const Overlay& rows, Mark mark);
+  // Reads every table and blob file and compares the checksum recorded for it. Errors: kCorrupt (the first damaged
+  // file), kIo.
+  Result<void> verify_files() const;
+  // Writes the watermark if it is behind.
+  Result<void> flush_watermark();
+  std::optional<Error> failure() const { return failure_->get(); }
+  uint64_t sequence() const { return tip_.sequence; }
+
+ private:
+  friend class Opening;
+  Instance() = default;
+  Result<Tip> load_tip() const;
+  Result<void> check_above(const dl::storage::Mark& mark) const;
+  Result<void> check_file_sizes(const std::string& dir) const;
+
+  std::shared_ptr<KvFiles> files_;
+  std::shared_ptr<InstanceFailure> failure_;
+  std::unique_ptr<Watermark> watermark_;
+  std::shared_ptr<void> env_;  // of RocksDB; outlives db_
+  std::unique_ptr<rocksdb::DB> db_;
+  Tip tip_;
+};
+
+// An instance as a view of its newest state. The instance outlives it.
+class InstanceView : public View {
+ public:
+  explicit InstanceView(const Instance& instance) : instance_(instance) {}
+  Result<std::optional<Bytes>> get(BytesView key) const override { return instance_.get(key); }
+  Result<void> scan(BytesView from, BytesView to, const ScanFn& fn) const override {
+    return instance_.scan(from, to, fn);
+  }
+
+ private:
+  const Instance& instance_;
+};
+
+// A way to read the database: how the WAL's tail is taken, and whether the MANIFEST is cut to its recorded length.
+struct Look {
+  WalMode wal = WalMode::kTolerateTail;
+  bool cut_manifest = false;
+};
+
+// Opens, or makes, a database in two steps (docs/internals/storage.md, "Opening"): the first settles every doubt and
+// changes nothing, so that of several partitions either all are opened or none is touched. One thread.
+class Opening {
+ public:
+  explicit Opening(const InstancePlan& plan) : plan_(plan) {}  // `plan` outlives it
+  // Errors: kCorrupt when it needs repair: the message names the damage; kIo, kNoSpace when the system refused.
+  Result<void> examine();
+  // Precondition: examine() said yes, and nobody changed a file since.
+  Result<std::unique_ptr<Instance>> open();
+
+ private:
+  Result<std::unique_ptr<Instance>> make_new();
+  Result<void> check_manifest();
+  Result<Tip> look(const Look& how);
+  Result<std::unique_ptr<Instance>> open_to_write();
+  Result<void> cut_manifest();
+  Result<std::unique_ptr<Instance>> prepare(const Mark* writable);
+  Error explain(const KvFiles& files, Error failed) const;
+  Error needs_repair(std::string why) const;
+
+  const InstancePlan& plan_;
+  bool exists_ = false;
+  Mark mark_;
+  std::string manifest_;              // path of CURRENT's
+  ManifestMark recorded_;             // what the watermark knows of it
+  uint64_t manifest_file_bytes_ = 0;  // header included
+  Look how_;                          // the way that found everything, and
+  Tip found_;                         // what it found
+};
+
+Result<std::unique_ptr<Instance>> open_instance(const InstancePlan& plan);
+
+}  // namespace dl::storage

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "storage/blob_rows.h"
+#include "storage/blob_store.h"
+#include "storage/local/limits.h"
+#include "storage/local/local_partition.h"
+#include "storage/local/segments.h"
+
+namespace dl::storage {
+
+// The bodies of one partition: small ones in its rows, large ones sealed in its segments. Thread-safe.
+class LocalBlobs : public BlobStore {
+ public:
+  struct Plan {
+    FileSystem& fs;
+    std::string dir;  // DIR/segments/NAME; exists
+    Bytes body_key;   // 32 bytes
+    const Clock& clock;
+    Random& random;
+    LocalLimits limits;
+  };
+  // Looks whether every body that the rows name is there, before anything is changed. Errors: Segments::check's.
+  static Result<void> check(FileSystem& fs, const std::string& dir, const View& rows);
+  // `rows` outlives it. Precondition: check() said yes. Errors: Segments::open's.
+  static Result<std::unique_ptr<LocalBlobs>> open(LocalPartition& rows, Plan plan);
+
+  Result<std::unique_ptr<BlobWriter>> create(uint64_t size) override;
+  Result<void> read(const BlobId& blob, uint64_t offset, char* out, size_t size) const override;
+  uint64_t inline_limit() const override { return plan_.limits.inline_limit; }
+
+  // Frees what is due, and bodies that no step took in time; returns how many blobs were due. Not on the committer
+  // thread.
+  Result<size_t> reclaim();
+  // Opens every slab of every body in segments; fn is told of each blob (its sealed bytes, and what is wrong with it).
+  // Errors: what stops the walk.
+  using CheckedFn = std::function<void(uint64_t bytes, const Result<void>& found)>;
+  Result<void> verify_bodies(const CheckedFn& fn) const;
+  const Segments& segments() const { return *segments_; }
+
+ private:
+  class InlineWriter;
+  class SegmentWriter;
+  struct Loose {  // finished, not known to be attached
+    Extent extent;
+    MonoTime finished;
+  };
+
+  LocalBlobs(LocalPartition& rows, Plan plan) : rows_(rows), plan_(std::move(plan)) {}
+  Result<void> read_sealed(const BlobId& blob, const SegmentPlace& at, uint64_t offset, char* out, size_t size) const;
+  void finished(const BlobId& blob, const Extent& extent);
+  void forget(const BlobId& blob);
+  void give_back(const Extent& extent);
+  Result<void> free_loose();
+
+  LocalPartition& rows_;
+  const Plan plan_;
+  std::unique_ptr<Segments> segments_;
+  std::mutex reclaiming_;
+  std::mutex m_;
+  std::map<BlobId, Loose> loose_;
+};
+
+}  // namespace dl::storage

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "storage/committer.h"
+#include "storage/local/instance.h"
+
+namespace dl::storage {
+
+// A partition on disk: one database and one committer thread. A full disk closes the database and opens it again when
+// there is space; any other error is the end of the process.
+class LocalPartition : public Partition, private Engine {
+ public:
+  // Not open yet, known to be whole, nothing changed; a failed sync will go to `fatal`. Errors: Opening::examine's.
+  static Result<std::unique_ptr<LocalPartition>> examine(InstancePlan plan, FatalHandler fatal);
+  // Once, before anything else is asked of it. Errors: Opening::open's.
+  Result<void> open();
+  ~LocalPartition() override;
+
+  Result<std::optional<Bytes>> get(BytesView key) const override;
+  Result<std::unique_ptr<View>> snapshot() const override;
+  void commit(Step step, Done done, Purpose purpose) override;
+  void stop() override;
+
+  // Writes the watermark if it is behind. Any thread.
+  void flush_watermark();
+  // As Instance::verify_files. Also kUnavailable.
+  Result<void> verify_files() const;
+  // Whether a write of `bytes` more leaves the reserve alone. Errors: kNoSpace, kIo.
+  Result<void> check_reserve(uint64_t bytes) const;
+  // Not repairable while running: tells why and, unless a test's handler returns, ends the process.
+  void die(const Error& why);
+
+  const Committer& committer() const { return *committer_; }
+
+ private:
+  enum class State { kOpen, kFull, kDead };
+
+  LocalPartition(InstancePlan plan, FatalHandler fatal);
+  std::shared_ptr<Instance> find_instance() const;     // null while closed
+  Result<std::shared_ptr<Instance>> instance() const;  // kUnavailable while closed
+  Result<void> admit(Purpose purpose) override;
+  const View& newest() override;
+  Result<void> apply(const Overlay& rows) override;
+  void tick() override;
+  Error fail_write(Error why);
+  void close_for_space();
+  void try_reopen();
+
+  InstancePlan plan_;
+  const FatalHandler fatal_;
+  std::unique_ptr<Opening> opening_;  // until open()
+  mutable std::mutex m_;
+  std::shared_ptr<Instance> instance_;  // shared with running reads and snapshots
+  State state_ = State::kOpen;
+  std::unique_ptr<View> newest_;  // of instance_; the committer thread's, which alone closes it
+  bool quiet_ = true;             // the newest commit is an empty one
+  unsigned wait_ticks_ = 0, next_wait_ = 1;
+  std::unique_ptr<Committer> committer_;
+};
+
+}  // namespace dl::storage

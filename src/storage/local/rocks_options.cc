@@ -1,0 +1,122 @@
+#include "storage/local/rocks_options.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+
+#include <cstdarg>
+#include <cstdio>
+
+#include "base/log.h"
+
+namespace dl::storage {
+namespace {
+
+// RocksDB's talk goes into our log, warnings at most: what is an error is decided by who sees the status.
+class RocksLog : public rocksdb::Logger {
+ public:
+  RocksLog() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char line[512];
+    vsnprintf(line, sizeof line, format, arguments);
+    log_debug("storage", "rocksdb: {}", line);
+  }
+};
+
+class NoHealing : public rocksdb::EventListener {
+ public:
+  explicit NoHealing(std::shared_ptr<InstanceFailure> failure) : failure_(std::move(failure)) {}
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
+    *automatic = false;
+  }
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    failure_->set(to_error(*status));
+  }
+
+ private:
+  std::shared_ptr<InstanceFailure> failure_;
+};
+
+rocksdb::BlockBasedTableOptions table_options(std::shared_ptr<rocksdb::Cache> cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.format_version = 5;
+  table.checksum = rocksdb::kXXH3;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_cache = std::move(cache);
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  return table;
+}
+
+void set_safety(rocksdb::Options& o, WalMode wal) {
+  o.wal_recovery_mode = wal == WalMode::kTolerateTail ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
+                                                      : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  o.track_and_verify_wals_in_manifest = true;
+  o.verify_sst_unique_id_in_manifest = true;
+  o.paranoid_checks = true;
+  o.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  o.max_bgerror_resume_count = 0;
+  o.recycle_log_file_num = 0;
+  o.max_manifest_file_size = 1ull << 30;  // a roll at run time can leave "Missing WAL" for ever
+}
+
+void set_blob_files(rocksdb::Options& o, const LocalLimits& limits) {
+  o.enable_blob_files = true;
+  o.min_blob_size = 512;
+  o.blob_file_size = limits.blob_file_bytes;
+  o.enable_blob_garbage_collection = true;  // both thresholds, or deleted space does not come back
+  o.blob_garbage_collection_age_cutoff = 1.0;
+  o.blob_garbage_collection_force_threshold = 0.5;
+  o.compression = rocksdb::kNoCompression;
+  o.blob_compression_type = rocksdb::kNoCompression;
+}
+
+}  // namespace
+
+void InstanceFailure::set(Error failed) {
+  std::lock_guard lock(m_);
+  if (!failed_) failed_ = std::move(failed);
+}
+
+std::optional<Error> InstanceFailure::get() const {
+  std::lock_guard lock(m_);
+  return failed_;
+}
+
+std::shared_ptr<rocksdb::Cache> make_block_cache(uint64_t bytes) { return rocksdb::NewLRUCache(bytes); }
+
+rocksdb::Options rocks_options(rocksdb::Env* env, const LocalLimits& limits, WalMode wal,
+                               std::shared_ptr<rocksdb::Cache> cache, std::shared_ptr<InstanceFailure> failure) {
+  rocksdb::Options o;
+  o.env = env;
+  o.info_log = std::make_shared<RocksLog>();
+  set_safety(o, wal);
+  set_blob_files(o, limits);
+  o.listeners.push_back(std::make_shared<NoHealing>(std::move(failure)));
+  o.table_properties_collector_factories.push_back(rocksdb::NewCompactOnDeletionCollectorFactory(
+      static_cast<size_t>(limits.deletion_window), static_cast<size_t>(limits.deletion_trigger), 0.5));
+  o.write_buffer_size = limits.write_buffer_bytes;
+  o.max_write_buffer_number = 3;
+  o.max_total_wal_size = limits.wal_bytes;
+  o.max_open_files = limits.max_open_files;
+  o.max_background_jobs = 2;
+  o.stats_dump_period_sec = 0;
+  o.stats_persist_period_sec = 0;
+  o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(std::move(cache))));
+  return o;
+}
+
+Error to_error(const rocksdb::Status& status) {
+  Code code = Code::kIo;
+  if (status.IsCorruption()) code = Code::kCorrupt;
+  if (status.IsNoSpace()) code = Code::kNoSpace;
+  return error(code, "key-value engine: " + status.ToString());
+}
+
+}  // namespace dl::storage

@@ -1,0 +1,158 @@
+#include "storage/local/store.h"
+
+#include <unistd.h>
+
+#include <map>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "crypto/cipher.h"
+#include "storage/local/data_dir.h"
+#include "storage/local/local_blobs.h"
+#include "storage/local/local_partition.h"
+
+namespace dl::storage {
+namespace {
+
+constexpr int kFatalStatus = 70;  // EX_SOFTWARE; the supervisor starts the node again
+
+struct Part {
+  std::unique_ptr<LocalPartition> rows;
+  std::unique_ptr<LocalBlobs> blobs;
+};
+
+class Local : public LocalStore {
+ public:
+  Local(DataDir dir, const LocalLimits& limits) : dir_(std::move(dir)), limits_(limits) {}
+  ~Local() override { stop(); }
+
+  Result<void> open(FileSystem& fs, const std::vector<PartitionKeys>& partitions, const Clock& clock, Random& random,
+                    const FatalHandler& fatal);
+  Partition* find_partition(std::string_view name) override {
+    auto it = parts_.find(name);
+    return it == parts_.end() ? nullptr : it->second.rows.get();
+  }
+  BlobStore* find_blobs(std::string_view name) override {
+    auto it = parts_.find(name);
+    return it == parts_.end() ? nullptr : it->second.blobs.get();
+  }
+  std::vector<std::string> partition_names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, part] : parts_) names.push_back(name);
+    return names;
+  }
+  Result<size_t> reclaim() override {
+    size_t count = 0;
+    for (auto& [name, part] : parts_) {
+      DL_TRY(size_t freed, part.blobs->reclaim());
+      count += freed;
+    }
+    return count;
+  }
+  Result<ScrubReport> scrub() override;
+  uint64_t segment_bytes(std::string_view partition) const override {
+    auto it = parts_.find(partition);
+    return it == parts_.end() ? 0 : it->second.blobs->segments().live_bytes();
+  }
+  void stop() override;
+
+ private:
+  void keep_watermarks();
+  void keep_reclaiming();
+
+  DataDir dir_;
+  const LocalLimits limits_;
+  std::map<std::string, Part, std::less<>> parts_;
+  StopSignal stopping_;
+  Thread watermarks_;
+  Thread reclaimer_;
+};
+
+Result<void> Local::open(FileSystem& fs, const std::vector<PartitionKeys>& partitions, const Clock& clock,
+                         Random& random, const FatalHandler& fatal) {
+  auto cache = make_block_cache(limits_.cache_bytes);
+  for (const auto& keys : partitions) {
+    DL_REQUIRE(keys.kv_key.size() == crypto::kAesKeyBytes, "a partition's key has 32 bytes");
+    std::string segments = dir_.segments(keys.name);
+    InstancePlan plan{keys.name,
+                      fs,
+                      dir_.kv(keys.name),
+                      dir_.watermark(keys.name),
+                      keys.kv_key,
+                      random,
+                      limits_,
+                      cache,
+                      {},
+                      [&fs, segments](const View& rows) { return LocalBlobs::check(fs, segments, rows); }};
+    DL_TRY(parts_[keys.name].rows, LocalPartition::examine(std::move(plan), fatal));
+  }
+  for (const auto& keys : partitions) {
+    auto& part = parts_[keys.name];
+    DL_OK(part.rows->open());
+    LocalBlobs::Plan plan{fs, dir_.segments(keys.name), keys.body_key, clock, random, limits_};
+    DL_TRY(part.blobs, LocalBlobs::open(*part.rows, std::move(plan)));
+  }
+  watermarks_ = Thread("watermark", [this] { keep_watermarks(); });
+  reclaimer_ = Thread("reclaim", [this] { keep_reclaiming(); });
+  return {};
+}
+
+Result<ScrubReport> Local::scrub() {
+  ScrubReport report;
+  auto damaged = [&](const std::string& name, const std::string& what) {
+    report.damaged++;
+    if (report.damage.size() < kMaxScrubLines) report.damage.push_back(name + ": " + what);
+  };
+  for (auto& [name, part] : parts_) {
+    auto files = part.rows->verify_files();
+    if (!files.ok() && files.error().code != Code::kCorrupt) return std::move(files).error();
+    if (!files.ok()) damaged(name, files.error().message);
+    DL_OK(part.blobs->verify_bodies([&](uint64_t bytes, const Result<void>& found) {
+      report.bodies++;
+      report.bytes += bytes;
+      if (!found.ok()) damaged(name, found.error().message);
+    }));
+  }
+  return report;
+}
+
+void Local::keep_watermarks() {
+  while (stopping_.wait_for(limits_.watermark_interval))
+    for (auto& [name, part] : parts_) part.rows->flush_watermark();
+}
+
+void Local::keep_reclaiming() {
+  while (stopping_.wait_for(limits_.reclaim_interval)) {
+    auto freed = reclaim();
+    if (!freed.ok() && freed.error().code != Code::kCancelled)
+      log_warn("storage", "freeing bodies waits: {}", freed.error().message);
+  }
+}
+
+void Local::stop() {
+  stopping_.stop();
+  reclaimer_.join();
+  watermarks_.join();
+  for (auto& [name, part] : parts_) part.rows->stop();
+}
+
+}  // namespace
+
+void exit_process(const std::string& why) {
+  log_error("storage", "{}; ending, so that nothing is served that is not on the disk", why);
+  ::_exit(kFatalStatus);
+}
+
+Result<std::unique_ptr<LocalStore>> open_local_store(FileSystem& fs, const std::string& dir,
+                                                     std::vector<PartitionKeys> partitions, const Clock& clock,
+                                                     Random& random, const LocalLimits& limits, FatalHandler fatal) {
+  std::vector<std::string> names;
+  for (const auto& one : partitions) names.push_back(one.name);
+  DL_TRY(auto held, DataDir::open(fs, dir, names));
+  auto store = std::make_unique<Local>(std::move(held), limits);
+  DL_OK(store->open(fs, partitions, clock, random, fatal));
+  return std::unique_ptr<LocalStore>(std::move(store));
+}
+
+}  // namespace dl::storage

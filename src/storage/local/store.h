@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "storage/file_system.h"
+#include "storage/local/limits.h"
+#include "storage/store.h"
+
+namespace dl::storage {
+
+// A partition's name ([a-z0-9_-]{1,64}) and its keys from the node's key ring, 32 bytes each: `kv_key` for the files of
+// its database, `body_key` wraps the keys of its bodies. They never change.
+struct PartitionKeys {
+  std::string name;
+  Bytes kv_key;
+  Bytes body_key;
+};
+
+// Logs, and ends the process with status 70: the default of open_local_store.
+void exit_process(const std::string& why);
+
+// What a scrub found.
+struct ScrubReport {
+  uint64_t bodies = 0;              // in segments
+  uint64_t bytes = 0;               // of these, sealed
+  uint64_t damaged = 0;             // bodies and files
+  std::vector<std::string> damage;  // the first kMaxScrubLines of them, each with its place
+};
+inline constexpr size_t kMaxScrubLines = 100;
+
+// The store in a directory. Background work: one committer a partition, one thread for watermarks, one that frees
+// bodies.
+class LocalStore : public Store {
+ public:
+  // Frees at once what is due; a running store does so every second by itself. Returns how many blobs were.
+  virtual Result<size_t> reclaim() = 0;
+  // Reads everything that is stored and compares it with its checksums: every table and blob file, every slab. Slow;
+  // the store goes on working meanwhile. Errors: kIo, kUnavailable.
+  virtual Result<ScrubReport> scrub() = 0;
+  // How many bytes lie in segments, sealed, of bodies that live. For metrics and tests.
+  virtual uint64_t segment_bytes(std::string_view partition) const = 0;
+};
+
+// Makes or opens DIR (mode 0700) and everything in it. `fs`, `clock` and `random` outlive the store.
+// Errors: kForeign (another format, foreign files, a partition without keys), kConflict (in use by another process),
+// kCorrupt (needs repair: the message names the damage, nothing was changed), kIo, kNoSpace.
+Result<std::unique_ptr<LocalStore>> open_local_store(FileSystem& fs, const std::string& dir,
+                                                     std::vector<PartitionKeys> partitions, const Clock& clock,
+                                                     Random& random, const LocalLimits& limits = {},
+                                                     FatalHandler fatal = exit_process);
+
+}  // namespace dl::storage

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Memory and open files of a hub stay within their bounds.
+
+    python3 tests/bounded/bounded.py idle    [--objects 10000] [--limit-mib 64]
+    python3 tests/bounded/bounded.py uploads [--count 50] [--mib 16] [--limit-mib 512]     (full: --count 200 --mib 64)
+    python3 tests/bounded/bounded.py mixed   [--seconds 60]                                 (full: --seconds 600)
+    python3 tests/bounded/bounded.py all     the three in their short form
+
+idle: resident memory of a hub that holds so many objects, after a restart and after a listing of all.
+uploads: so many PUTs of that size at once; the peak of resident memory. Each body comes back with the right hash.
+mixed: writes, reads, listings, deletes, multipart uploads over a fixed set of keys; resident memory and open files at
+the end are at most 10 % above the highest of the first third.
+Exit code 0 when all bounds hold; prints what was measured either way. All requests come from --seed.
+"""
+
+import argparse
+import hashlib
+import pathlib
+import random
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests.chaos.ledger import caller, list_rows  # noqa: E402
+from tests.chaos.load import Worker  # noqa: E402
+from tests.support import sigv4  # noqa: E402
+from tests.support.node import Node  # noqa: E402
+
+MIB = 1 << 20
+BUCKET = "bounded"
+THREADS = 8
+
+
+class Exceeded(Exception):
+    pass
+
+
+def hold(what, value, limit, unit):
+    print(f"{what}: {value:.1f} {unit}, limit {limit:.1f}", flush=True)
+    if value > limit:
+        raise Exceeded(what)
+
+
+def make_bucket(node, name=BUCKET):
+    answer = sigv4.call(node.endpoint(), "PUT", f"/{name}")
+    assert answer.status == 200, answer
+
+
+def in_threads(count, work):
+    """Runs work(0..count-1) at once; raises the first failure."""
+    failures = []
+
+    def guarded(number):
+        try:
+            work(number)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def peak_kib(node):
+    """The highest resident memory of the running process so far."""
+    with open(f"/proc/{node.process.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
+
+
+def idle(node, options):
+    make_bucket(node)
+
+    def fill(thread):
+        call, close = caller(node.endpoint())
+        for number in range(thread, options.objects, THREADS):
+            body = random.Random(f"{options.seed}/{number}").randbytes(2000)
+            answer = call("PUT", f"/{BUCKET}/dir{number % 97}/object-{number:07}", body=body)
+            assert answer.status == 200, answer
+        close()
+
+    in_threads(THREADS, fill)
+    print(f"after writing {options.objects} objects: {node.resident_kib() / 1024:.1f} MiB resident")
+    assert node.stop() == 0, node.log_tail()
+    node.start()
+    limit = options.limit_mib or 64
+    hold(f"idle with {options.objects} objects, just started", node.resident_kib() / 1024, limit, "MiB")
+    call, close = caller(node.endpoint())
+    found = len(list_rows(call, BUCKET, "", False))
+    close()
+    assert found == options.objects, f"{found} of {options.objects} objects are listed"
+    hold("idle after listing them all", node.resident_kib() / 1024, limit, "MiB")
+
+
+def seeded_blocks(seed, mib):
+    """One MiB after the other. A few random blocks in an order of their own: cheap to make, all bodies differ."""
+    source = random.Random(seed)
+    blocks = [source.randbytes(MIB) for _ in range(2)]
+    for number in range(mib):
+        yield number.to_bytes(8, "big") + blocks[source.randrange(2)][8:]
+
+
+def uploads(node, options):
+    make_bucket(node)
+    endpoint, size = node.endpoint(), options.mib * MIB
+    gate = threading.Barrier(options.count)
+    before = node.resident_kib()
+
+    def body_hash(number):
+        digest = hashlib.sha256()
+        for block in seeded_blocks(number, options.mib):
+            digest.update(block)
+        return digest.hexdigest()
+
+    hashes = [body_hash(number) for number in range(options.count)]
+
+    def upload(number):
+        path = f"/{BUCKET}/big-{number}"
+        headers = {"content-length": str(size)}
+        connection = sigv4.connect(endpoint, timeout=600)
+        signed = sigv4.sign_headers(endpoint, "PUT", path, (), headers, payload=hashes[number])
+        blocks = seeded_blocks(number, options.mib)
+        gate.wait()
+        connection.request("PUT", path, body=blocks, headers=signed)
+        answer = sigv4.Reply(connection.getresponse())
+        connection.close()
+        assert answer.status == 200, answer
+
+    in_threads(options.count, upload)
+    hold(f"{options.count} uploads of {options.mib} MiB at once (before: {before / 1024:.1f} MiB)",
+         peak_kib(node) / 1024, options.limit_mib or 512, "MiB")
+    for number in range(options.count):
+        connection = sigv4.connect(endpoint)
+        path = f"/{BUCKET}/big-{number}"
+        connection.request("GET", path, headers=sigv4.sign_headers(endpoint, "GET", path))
+        response, digest = connection.getresponse(), hashlib.sha256()
+        while block := response.read(MIB):
+            digest.update(block)
+        connection.close()
+        assert digest.hexdigest() == hashes[number], f"{path} came back with other content"
+
+
+class Samples:
+    """Resident memory and open files of a node while the load runs."""
+
+    def __init__(self, node):
+        self.node, self.rows = node, []
+
+    def take(self):
+        self.rows.append((self.node.resident_kib() / 1024, self.node.open_files()))
+
+    def check(self):
+        third, tenth = self.rows[:len(self.rows) // 3], self.rows[-max(1, len(self.rows) // 10):]
+        for column, what, unit in ((0, "resident memory", "MiB"), (1, "open files", "files")):
+            early = max(row[column] for row in third)
+            late = sorted(row[column] for row in tenth)[len(tenth) // 2]
+            hold(f"{what} at the end (first third: {early:.1f})", late, early * 1.1, unit)
+
+
+def mixed(node, options):
+    buckets = [("plain", False), ("versioned", True)]
+    for name, is_versioned in buckets:
+        make_bucket(node, name)
+        if is_versioned:
+            body = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+            answer = sigv4.call(node.endpoint(), "PUT", f"/{name}", [("versioning", "")], body=body)
+            assert answer.status == 200, answer
+    end = time.monotonic() + options.seconds
+    workers = [Worker(number, options.seed, buckets) for number in range(THREADS)]
+    threads = [threading.Thread(target=worker.run, args=(
+        node.endpoint(), 0, lambda: None, lambda: time.monotonic() >= end)) for worker in workers]
+    threads.append(threading.Thread(target=read_on, args=(node.endpoint(), buckets, end)))
+    for thread in threads:
+        thread.start()
+    samples, pause = Samples(node), threading.Event()
+    while time.monotonic() < end:
+        samples.take()
+        pause.wait(min(1.0, options.seconds / 60))
+    for thread in threads:
+        thread.join()
+    for worker in workers:
+        if worker.failure:
+            raise worker.failure
+        for ledger in worker.ledgers:
+            assert ledger.open_key is None, f"a request on {ledger.open_key} was cut off"
+    print(f"mixed: {sum(worker.acknowledged for worker in workers)} writes, {len(samples.rows)} samples")
+    samples.check()
+
+
+def read_on(endpoint, buckets, end):
+    """Lists everything and reads some of it until the end."""
+    call, close = caller(endpoint)
+    while time.monotonic() < end:
+        for name, is_versioned in buckets:
+            for _, key, _ in list_rows(call, name, "", is_versioned)[:20]:
+                call("GET", f"/{name}/{key}")
+    close()
+
+
+PARTS = {"idle": idle, "uploads": uploads, "mixed": mixed}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=[*PARTS, "all"])
+    parser.add_argument("--objects", type=int, default=10000)
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--mib", type=int, default=16)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--limit-mib", type=float)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    exceeded = []
+    for name in PARTS if options.what == "all" else [options.what]:
+        node = Node()
+        try:
+            node.start()
+            PARTS[name](node, options)
+            assert node.stop() == 0, node.log_tail()
+        except Exceeded as error:
+            exceeded.append(f"{name}: {error}")
+        finally:
+            node.close()
+    for line in exceeded:
+        print(f"OUT OF BOUNDS {line}; replay: python3 tests/bounded/bounded.py {' '.join(sys.argv[1:])}")
+    return 1 if exceeded else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the tests from outside share: a running node, a signer of their own, small files."""
