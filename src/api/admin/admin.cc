@@ -159,9 +159,9 @@ net::HttpResponse error_response(const Error& e, const std::string& request_id) 
 
 AdminApi::AdminApi(AdminContext context) : context_(std::move(context)) {
   const auto& c = context_;
-  DL_REQUIRE(c.runtime && c.clock && c.random && c.control && c.door && c.objects && c.sync, "wired by node");
+  DL_REQUIRE(c.runtime && c.clock && c.random && c.control && c.door && c.objects && c.sync && c.images && c.workloads,
+             "wired by node");
   DL_REQUIRE(c.node && c.ready && c.partitions && c.doctor && c.metrics && c.inbox && c.audit, "wired by node");
-  DL_REQUIRE((c.images == nullptr) == (c.workloads == nullptr), "images and workloads come together");
   DL_REQUIRE((c.fleet != nullptr) == (c.control->role() == control::Role::kHub), "a hub has a fleet");
 }
 

@@ -93,7 +93,7 @@ struct Bucket {
   bool ready = true;
 };
 struct Head {
-  std::string version;  // 32 hex digits or "null"
+  std::string version;  // 32 hex digits, also of a null version
   bool marker = false;
   bool current = false;
   uint64_t size = 0;

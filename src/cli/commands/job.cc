@@ -172,7 +172,8 @@ std::vector<Command> job_commands() {
        "It runs as whoever asks. What stands behind -- replaces the image's command.",
        "demilune run busybox --in s3://mission/data/ --out s3://mission/reports/ --wait -- sh -c 'wc -l /in/* > "
        "/out/lines'",
-       {{"IMAGE", "Name or digest in the node's store"}, {"CMD", "Behind --: the words to run", Positional::Count::kMany}},
+       {{"IMAGE", "Name or digest in the node's store"},
+        {"CMD", "Behind --: the words to run", Positional::Count::kMany}},
        {{"--name", Take::kValue, "NAME", "A name; services need one"},
         {"--in", Take::kValue, "s3://B/P", "Objects to find in /in"},
         {"--out", Take::kValue, "s3://B/P", "Where what is left in /out goes"},
