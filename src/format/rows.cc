@@ -183,6 +183,7 @@ Bytes encode(const OriginRow& row) {
   m.set_decided_csn(row.decided_csn);
   m.set_sealed(row.sealed);
   m.set_seal(put_id_or_empty(row.seal));
+  m.set_history_sealed(row.history_sealed);
   return finish(m);
 }
 
@@ -196,6 +197,7 @@ Result<OriginRow> decode_origin_row(BytesView bytes) {
   row.decided_csn = m.decided_csn();
   row.sealed = m.sealed();
   DL_TRY(row.seal, get_id_or_zero<Sha256>(m.seal(), "origin row: seal"));
+  row.history_sealed = m.history_sealed();
   return row;
 }
 

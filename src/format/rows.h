@@ -141,6 +141,7 @@ struct OriginRow {
   uint64_t decided_csn = 0;
   uint64_t sealed = 0;
   Sha256 seal;
+  uint64_t history_sealed = 0;
   bool operator==(const OriginRow&) const = default;
 };
 

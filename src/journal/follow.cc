@@ -77,6 +77,8 @@ Result<void> PieceMaker::add_verdict_or_clear(uint64_t csn, const format::EntryR
     add_entry(csn, row, EntryKind::kKey, {}, 0);
   } else if (pending->csn == csn && pending->status != Status::kTentative) {
     add_entry(csn, row, pending->status == Status::kHeld ? EntryKind::kHeld : EntryKind::kRefused, {}, pending->reason);
+  } else {
+    add_entry(csn, row, EntryKind::kKey, {}, 0);  // attributes that wait for a held version
   }
   return {};
 }
