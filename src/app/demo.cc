@@ -138,8 +138,7 @@ Result<std::string> work_dir(const cli::DemoOptions& options) {
     if (!::mkdtemp(name)) return error(Code::kIo, "no directory can be made in /tmp");
     return std::string(name);
   }
-  std::string path =
-      std::filesystem::absolute(options.keep);
+  std::string path = std::filesystem::absolute(options.keep);
   DL_TRY(bool there, fs.exists(path));
   if (there) {
     DL_TRY(auto names, fs.list(path));

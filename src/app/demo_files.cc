@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kFiles = 3'100, kFewestFiles = 3'000;
-constexpr uint64_t kMostBytes = 45ull << 20, kFewestBytes = 20'000'000, kLargestFile = 2ull << 20;
+constexpr uint64_t kMostBytes = 45ull << 20, kFewestBytes = 20'000'000, kLargestFile = 128ull << 10;
 constexpr uint64_t kBigBytes = 68ull << 20, kBigPiece = 1ull << 20;
 
 bool is_plain_name(const std::string& path) {

@@ -18,7 +18,6 @@ namespace dl::app {
 namespace {
 
 constexpr Millis kReadyDeadline{60'000};
-constexpr uint64_t kMaxLog = 64ull << 20;
 
 std::string slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -41,6 +41,7 @@ Result<void> DemoWorld::build() {
   DL_OK(hub->start());
   DL_OK(make_people());
   DL_TRY(auto bucket, hub->command({"bucket", "create", kDemoBucket, "--versioning"}));
+  DL_OK(upload(*hub, {{"readme.txt", "What the mission brings home.\n"}}));
   DL_TRY(link1, enrol(*field1));
   DL_TRY(link2, enrol(*field2));
   for (auto* device : {field1.get(), field2.get()}) {
