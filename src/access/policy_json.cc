@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <set>
 
 #include <boost/json/basic_parser_impl.hpp>

@@ -1,5 +1,7 @@
 #include "audit/queue.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <vector>
 

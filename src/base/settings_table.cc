@@ -5,8 +5,9 @@ namespace {
 
 using enum SettingType;
 
-constexpr SettingInfo kTable[] = {
-    {"fleet.lease_days", kNumber, "400", "Days for which devices get keys to check signatures with; renewed at each contact."},
+constexpr SettingInfo kSettings[] = {
+    {"fleet.lease_days", kNumber, "400",
+     "Days for which devices get keys to check signatures with; renewed at each contact."},
     {"http.drain", kDuration, "10s", "What running requests are granted when the node stops."},
     {"http.idle", kDuration, "75s", "How long a connection may be silent between requests."},
     {"http.max_connections", kNumber, "4096", "Open connections of one server; further ones get 503."},
@@ -32,6 +33,6 @@ constexpr SettingInfo kTable[] = {
 
 }  // namespace
 
-std::span<const SettingInfo> settings_table() { return kTable; }
+std::span<const SettingInfo> settings_table() { return kSettings; }
 
 }  // namespace dl

@@ -1,5 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include <fmt/format.h>
+
 #include "compute/crun/oci_config.h"
 #include "compute/crun/oci_json.h"
 #include "compute/doctor.h"

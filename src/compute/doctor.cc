@@ -1,5 +1,9 @@
 #include "compute/doctor.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "compute/crun/crun_runtime.h"
 #include "compute/crun/host.h"
 #include "compute/process.h"

@@ -1,6 +1,10 @@
 #include "compute/launch.h"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "compute/staging.h"

@@ -1,5 +1,6 @@
 #include "compute/log_file.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 

@@ -5,6 +5,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
+
 #include "compute/crun/crun_runtime.h"
 #include "compute/doctor.h"
 #include "compute/process.h"

@@ -1,5 +1,9 @@
 #include "compute/reconcile.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "compute/limits.h"
 
 namespace dl::compute {

@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <vector>
+
 #include "compute/reconcile.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,9 @@
 #include "compute/request.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "base/limits.h"
 #include "compute/limits.h"
 

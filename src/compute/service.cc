@@ -1,6 +1,10 @@
 #include "compute/service.h"
 
+#include <algorithm>
 #include <csignal>
+#include <set>
+
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "compute/process.h"

@@ -1,5 +1,9 @@
 #include "compute/staging.h"
 
+#include <optional>
+
+#include <fmt/format.h>
+
 #include "compute/limits.h"
 #include "registry/rooted_dir.h"
 

@@ -1,3 +1,9 @@
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+#include <fmt/format.h>
+
 #include "compute/staging.h"
 
 #include <unistd.h>

@@ -1,5 +1,7 @@
 #include "compute/workload_table.h"
 
+#include <fmt/format.h>
+
 namespace dl::compute {
 namespace {
 

@@ -4,6 +4,7 @@
 
 #include "control/limits.h"
 #include "crypto/hash.h"
+#include "journal/space_setup.h"
 
 namespace dl::control {
 namespace {
@@ -28,6 +29,9 @@ Control::Control(Config config) : config_(std::move(config)), state_(std::make_s
 
 Result<std::unique_ptr<Control>> Control::open(Config config) {
   std::unique_ptr<Control> control(new Control(std::move(config)));
+  const auto& c = control->config_;
+  DL_OK(c.partition->commit_wait([&](storage::Batch& batch) { return journal::create_space(batch, c.space); },
+                                 storage::Purpose::kFree));
   DL_OK(control->reload());
   return control;
 }

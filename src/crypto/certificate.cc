@@ -1,7 +1,9 @@
 #include "crypto/certificate.h"
 
 #include <ctime>
+#include <string_view>
 
+#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>

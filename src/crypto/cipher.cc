@@ -1,6 +1,8 @@
 #include "crypto/cipher.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

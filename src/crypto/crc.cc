@@ -1,6 +1,7 @@
 #include <immintrin.h>
 
 #include <array>
+#include <cstring>
 
 #include <isa-l/crc.h>
 

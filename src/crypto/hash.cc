@@ -1,5 +1,7 @@
 #include "crypto/hash.h"
 
+#include <utility>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cctype>
+#include <chrono>
 
 #include <openssl/asn1.h>
 #include <openssl/bn.h>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "journal/space_setup.h"
 
 namespace dl::fleet {
 namespace {
@@ -122,6 +123,7 @@ Result<void> Projector::update(const control::State& state, const format::Device
   journal::Moment now{config_.clock->wall()};
   DL_OK(config_.partition->commit_wait(
       [&](storage::Batch& batch) -> Result<void> {
+        DL_OK(journal::create_space(batch, space));
         for (const auto& [key, value] : changes) {
           journal::Draft draft;
           draft.kind = value ? format::RecordKind::kObject : format::RecordKind::kMarker;

@@ -1,5 +1,7 @@
 #include "format/audit.h"
 
+#include <algorithm>
+
 #include "audit.pb.h"
 
 namespace dl::format {

@@ -129,8 +129,8 @@ struct Seal {
   NodeId origin;
   bool history = false;
   uint64_t from = 0, to = 0;  // both inclusive
-  Sha256 root;                // SHA-256 chained over the record hashes (of a history: over its entries)
-  Sha256 previous;            // of the seal before; zero for the first
+  Sha256 root;      // SHA-256 chained over the record hashes (of a history: over the live set's fingerprint at `to`)
+  Sha256 previous;  // of the seal before; zero for the first
   std::optional<Incarnation> incarnation;
   Bytes signature;  // over encode_seal() of the seal with an empty signature
   bool operator==(const Seal&) const = default;

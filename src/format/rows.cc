@@ -155,6 +155,7 @@ Bytes encode(const SpaceRow& row) {
   m.set_fingerprint(row.fingerprint.bytes());
   m.set_hlc(row.hlc.packed);
   m.set_deleted(row.deleted);
+  m.set_newest(row.newest);
   return finish(m);
 }
 
@@ -169,6 +170,7 @@ Result<SpaceRow> decode_space_row(BytesView bytes) {
   DL_TRY(row.fingerprint, get_id<Sha256>(m.fingerprint(), "space row: fingerprint"));
   row.hlc = {m.hlc()};
   row.deleted = m.deleted();
+  row.newest = m.newest();
   return row;
 }
 
@@ -181,6 +183,7 @@ Bytes encode(const OriginRow& row) {
   m.set_decided_csn(row.decided_csn);
   m.set_sealed(row.sealed);
   m.set_seal(put_id_or_empty(row.seal));
+  m.set_history_sealed(row.history_sealed);
   return finish(m);
 }
 
@@ -194,6 +197,7 @@ Result<OriginRow> decode_origin_row(BytesView bytes) {
   row.decided_csn = m.decided_csn();
   row.sealed = m.sealed();
   DL_TRY(row.seal, get_id_or_zero<Sha256>(m.seal(), "origin row: seal"));
+  row.history_sealed = m.history_sealed();
   return row;
 }
 

@@ -115,6 +115,7 @@ struct SpaceRow {
   Sha256 fingerprint;
   Hlc hlc;
   bool deleted = false;
+  uint64_t newest = 0;
   bool operator==(const SpaceRow&) const = default;
 };
 
@@ -140,6 +141,7 @@ struct OriginRow {
   uint64_t decided_csn = 0;
   uint64_t sealed = 0;
   Sha256 seal;
+  uint64_t history_sealed = 0;
   bool operator==(const OriginRow&) const = default;
 };
 

@@ -1,5 +1,7 @@
 #include "format/workload.h"
 
+#include <fmt/format.h>
+
 #include "format/proto_util.h"
 #include "workload.pb.h"
 

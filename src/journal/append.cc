@@ -11,11 +11,11 @@ using format::Record;
 using format::RecordKind;
 using format::Status;
 
-bool contains(const std::vector<RecordHash>& in, const RecordHash& hash) {
+bool has(const std::vector<RecordHash>& in, const RecordHash& hash) {
   return std::find(in.begin(), in.end(), hash) != in.end();
 }
-void insert(std::vector<RecordHash>& to, const RecordHash& hash) {
-  if (!contains(to, hash)) to.push_back(hash);
+void add_once(std::vector<RecordHash>& to, const RecordHash& hash) {
+  if (!has(to, hash)) to.push_back(hash);
 }
 
 const format::AttributeState& shown_attributes(const Known& known) {
@@ -97,7 +97,7 @@ Result<void> Append::place_version() {
   if (!record_.null) return {};
   std::vector<RecordHash> open_heads;
   auto open = [&](const RecordHash& head) {
-    if (!contains(record_.parents, head)) open_heads.push_back(head);
+    if (!has(record_.parents, head)) open_heads.push_back(head);
   };
   if (shown_.current) open(*shown_.current);
   for (const auto& c : shown_.conflicts) open(c);
@@ -111,16 +111,16 @@ Result<void> Append::add_null_ends(const std::vector<RecordHash>& open_heads) {
   std::vector<RecordHash> candidates = committed.nulls;
   if (!work_.space().home) {
     DL_TRY(auto pending, load_all_pending(work_.batch(), work_.space().bucket, draft_.key));
-    for (const auto& p : pending) insert(candidates, p.hash);
+    for (const auto& p : pending) add_once(candidates, p.hash);
   }
   for (const auto& hash : candidates) {
-    if (contains(open_heads, hash)) continue;
+    if (has(open_heads, hash)) continue;
     DL_TRY(Known known, load_known(work_.batch(), hash));
     if (!known.is_version() || !known.row.shown || !known.record.null) continue;
     if (is_locked(shown_attributes(known), now_.wall, false)) continue;
-    insert(record_.ends, hash);
+    add_once(record_.ends, hash);
     DL_TRY(auto hidden, hidden_by(known));
-    for (const auto& h : hidden) insert(record_.ends, h);
+    for (const auto& h : hidden) add_once(record_.ends, h);
   }
   return {};
 }
@@ -128,7 +128,7 @@ Result<void> Append::add_null_ends(const std::vector<RecordHash>& open_heads) {
 // An object of this journal that nobody has been given yet and that its own writer replaces need not exist.
 Result<void> Append::find_voided() {
   if (work_.space().home || !shown_.current || draft_.kind != RecordKind::kObject) return {};
-  if (!contains(record_.parents, *shown_.current) || !contains(record_.ends, *shown_.current)) return {};
+  if (!has(record_.parents, *shown_.current) || !has(record_.ends, *shown_.current)) return {};
   DL_TRY(Known current, load_known(work_.batch(), *shown_.current));
   const Record& old = current.record;
   DL_TRY(auto* own, work_.origin(work_.space().self));
@@ -138,7 +138,7 @@ Result<void> Append::find_voided() {
   for (const auto& parent : old.parents) {
     DL_TRY(Known known, load_known(work_.batch(), parent));
     bool was_voided = known.is_tombstone() && known.grave.voided;
-    if (!was_voided) insert(record_.parents, parent);
+    if (!was_voided) add_once(record_.parents, parent);
   }
   voided_ = std::move(current);
   return {};
@@ -154,7 +154,7 @@ Result<void> Append::place_purge() {
   record_.bypass_governance = draft_.bypass_governance;
   record_.ends = {*draft_.target};
   DL_TRY(auto hidden, hidden_by(target));
-  for (const auto& h : hidden) insert(record_.ends, h);
+  for (const auto& h : hidden) add_once(record_.ends, h);
   raise_floor(target.record.hlc);
   return {};
 }

@@ -92,6 +92,7 @@ Result<void> Apply::take_row(const HistoryRow& row) {
   if (known.is_version() && known.row.status == Status::kCommitted && known.row.csn >= row.csn) return {};
   if (known.is_tombstone() && known.grave.csn >= row.csn) return {};
   work_.row().hlc = merge_hlc(work_.row().hlc, now_.wall, record.hlc);
+  work_.row().newest = std::max(work_.row().newest, row.csn);
   if (known.is_version()) return commit_row(known, row);
   if (known.is_tombstone()) work_.move_entry(record.key, hash, known.grave.csn, 0);
   DL_TRY(Known fresh, work_.admit(hash, row.record, std::move(record), Status::kTentative));
@@ -156,6 +157,7 @@ Result<void> Apply::take_state(const format::HistoryState& state) {
       return bad("a key's state names a version that did not come");
   }
   key->after.state = state.state;
+  work_.row().newest = std::max(work_.row().newest, state.state.csn);
   return {};
 }
 
@@ -207,7 +209,8 @@ Result<Applied> Apply::run() {
   }
   for (const auto& [key, change] : keys_)
     if (!(change.before == change.after)) work_.save_key_state(key, change.before, change.after);
-  out.equal = !piece_.last || row.fingerprint == piece_.fingerprint;
+  bool comparable = piece_.last && row.newest <= piece_.to;
+  out.equal = !comparable || row.fingerprint == piece_.fingerprint;
   out.complete = piece_.last;
   out.cursor = {row.epoch, row.csn, row.decided_csn};
   for (const auto& [key, change] : keys_) DL_OK(recompute_view(work_, key));

@@ -1,5 +1,7 @@
 #include "journal/commit.h"
 
+#include <algorithm>
+
 #include "journal/decide.h"
 #include "journal/stored_rows.h"
 #include "journal/view.h"
@@ -86,6 +88,30 @@ Result<void> write_verdict(Work& work, const Known& known, Status status, Reason
   work.save_key_state(record.key, before, after);
   DL_OK(mark_decided(work, record));
   return recompute_view(work, record.key);
+}
+
+Result<void> learn_parents(Work& work, const RecordHash& hash, BytesView key, const Moment& now) {
+  if (!work.space().rules.on(Rule::kSettleHeads)) return {};
+  DL_TRY(Known known, load_known(work.batch(), hash));
+  DL_TRY(auto before, load_key_state(work.batch(), work.space().bucket, key));
+  const auto& awaited = before.state.awaited;
+  bool matters = known.is_tombstone() || std::find(awaited.begin(), awaited.end(), hash) != awaited.end();
+  if (!matters || before.state.empty()) return {};
+  auto after = before;
+  StoredRows rows(work.batch(), work.space(), key, StoredRows::Base::kCommitted, now.wall);
+  DL_OK(settle_heads(after.state, rows));
+  if (after == before) return {};
+  uint64_t csn = work.next_csn();
+  after.state.csn = csn;
+  work.move_entry(key, hash, known.is_tombstone() ? known.grave.csn : 0, csn);
+  if (known.is_tombstone()) {
+    format::PlaceRow place;
+    place.tombstone = known.grave;
+    place.tombstone->csn = csn;
+    work.batch().put(format::place_key(hash), format::encode(place));
+  }
+  work.save_key_state(key, before, after);
+  return recompute_view(work, key);
 }
 
 Result<void> commit_record(Work& work, const RecordHash& hash, const Moment& now, WallTime due) {

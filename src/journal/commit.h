@@ -28,6 +28,9 @@ Result<void> commit_record(Work& work, const RecordHash& hash, const Moment& now
 // Marks the record's place in its journal as decided, at the present csn.
 Result<void> mark_decided(Work& work, const format::Record& record);
 
+// The parents of an awaited or ended record became known: the key's heads may change. Precondition: home.
+Result<void> learn_parents(Work& work, const RecordHash& hash, BytesView key, const Moment& now);
+
 // Writes a verdict with its entry. Precondition: home; the record is known and neither committed nor ended.
 Result<void> write_verdict(Work& work, const Known& known, format::Status status, Reason reason);
 

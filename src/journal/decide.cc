@@ -22,6 +22,9 @@ auto find_waiting(KeyState& state, const RecordHash& target) {
   return std::find_if(state.waiting.begin(), state.waiting.end(), [&](const auto& w) { return w.target == target; });
 }
 
+// The winner of a true conflict: object before marker, then stamp, then origin.
+auto rank(const RowFacts& r) { return std::tuple(r.kind == RecordKind::kObject, r.hlc, r.origin, r.hash); }
+
 // The record whose turn it is, with everything that the rules need at hand.
 class Turn {
  public:
@@ -122,11 +125,7 @@ Result<void> Turn::enter_conflict() {
     state_.current = hash_;
     return {};
   }
-  auto rank = [](RecordKind kind, Hlc hlc, const NodeId& origin, const RecordHash& hash) {
-    return std::tuple(kind == RecordKind::kObject, hlc, origin, hash);
-  };
-  bool wins = rank(record_.kind, record_.hlc, record_.origin, hash_) >
-              rank(current->kind, current->hlc, current->origin, current->hash);
+  bool wins = rank({hash_, record_.kind, record_.hlc, record_.origin}) > rank(*current);
   if (record_.guard && current->kind == RecordKind::kObject && rules_.on(Rule::kGuard)) wins = false;
   RecordHash loser = wins ? current->hash : hash_;
   if (wins) state_.current = hash_;
@@ -218,10 +217,54 @@ Result<Decision> Turn::version() {
   if (!follows && !(late && rules_.on(Rule::kAwaited))) DL_OK(enter_conflict());
   DL_OK(fall_back());
   DL_OK(await_ancestors());
+  if (late && !state_.conflicts.empty() && rules_.on(Rule::kSettleHeads)) DL_OK(settle_heads(state_, rows_));
   return std::move(out_);
 }
 
+// All ancestors that can be reached, past live rows too.
+Result<HashSet> all_ancestors(const RecordHash& hash, KeyRows& rows) {
+  HashSet out;
+  DL_TRY(auto todo, rows.parents_of(hash));
+  while (!todo.empty() && out.size() < kMaxWalk) {
+    RecordHash p = todo.back();
+    todo.pop_back();
+    if (!out.insert(p).second) continue;
+    DL_TRY(auto parents, rows.parents_of(p));
+    todo.insert(todo.end(), parents.begin(), parents.end());
+  }
+  return out;
+}
+
 }  // namespace
+
+Result<void> settle_heads(KeyState& state, KeyRows& rows) {
+  std::vector<RecordHash> heads = state.conflicts;
+  if (state.current) heads.push_back(*state.current);
+  HashSet superseded;
+  for (const auto& head : heads) {
+    DL_TRY(auto ancestors, all_ancestors(head, rows));
+    for (const auto& a : ancestors) {
+      superseded.insert(a);
+      DL_TRY(auto row, rows.find_row(a));
+      if (row) continue;
+      DL_TRY(bool open, rows.is_open(a));
+      if (open) insert(state.awaited, a);
+    }
+  }
+  std::sort(state.awaited.begin(), state.awaited.end());
+  std::erase_if(state.conflicts, [&](const RecordHash& c) { return superseded.contains(c); });
+  if (!state.current || !superseded.contains(*state.current)) return {};
+  std::optional<RowFacts> best;
+  for (const auto& c : state.conflicts) {
+    DL_TRY(auto row, rows.find_row(c));
+    if (row && (!best || rank(*row) > rank(*best))) best = row;
+  }
+  if (best) {
+    state.current = best->hash;
+    remove(state.conflicts, best->hash);
+  }
+  return {};
+}
 
 Result<Decision> decide(KeyState& state, const RecordHash& hash, const Record& record, KeyRows& rows,
                         const Rules& rules) {
@@ -253,7 +296,8 @@ const char* rule_name(Rule rule) {
                                            "attributes-by-seen",
                                            "attributes-merge",
                                            "attributes-wait",
-                                           "tombstone-parents"};
+                                           "tombstone-parents",
+                                           "settle-heads"};
   static_assert(std::size(kNames) == static_cast<size_t>(Rule::kCount));
   return kNames[static_cast<size_t>(rule)];
 }

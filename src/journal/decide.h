@@ -52,6 +52,11 @@ struct Decision {
 Result<Decision> decide(format::KeyState& state, const RecordHash& hash, const format::Record& record, KeyRows& rows,
                         const Rules& rules = {});
 
+// Ancestry that became known late (records of several journals come in any order): heads that turn out to be ancestors
+// of other heads are heads no longer, and open ancestors are awaited. decide does it for a record that was awaited; the
+// home when the parents of an awaited or ended record become known.
+Result<void> settle_heads(format::KeyState& state, KeyRows& rows);
+
 // How far the walk through ancestors without a row goes. Past it a record counts as not known: a visible conflict,
 // never a loss.
 inline constexpr size_t kMaxWalk = 100'000;

@@ -14,7 +14,10 @@ using format::HistoryPiece;
 using format::Status;
 using storage::Scan;
 
-bool is_complete(const Space& space, const format::SpaceRow& row) { return space.home || row.decided_csn == row.csn; }
+// Whether the live set and the decided set here are just those of the home at `csn`.
+bool is_complete(const Space& space, const format::SpaceRow& row) {
+  return space.home || (row.decided_csn == row.csn && row.newest <= row.csn);
+}
 
 // Gathers one piece.
 class PieceMaker {
@@ -74,6 +77,8 @@ Result<void> PieceMaker::add_verdict_or_clear(uint64_t csn, const format::EntryR
     add_entry(csn, row, EntryKind::kKey, {}, 0);
   } else if (pending->csn == csn && pending->status != Status::kTentative) {
     add_entry(csn, row, pending->status == Status::kHeld ? EntryKind::kHeld : EntryKind::kRefused, {}, pending->reason);
+  } else {
+    add_entry(csn, row, EntryKind::kKey, {}, 0);  // attributes that wait for a held version
   }
   return {};
 }

@@ -63,7 +63,9 @@ Result<void> Intake::take_void(uint64_t oseq, const JournalItem& item) {
     format::PlaceRow place;
     place.tombstone = learns ? known.grave : format::Tombstone{{}, {}, 0, true};
     place.tombstone->parents = item.parents;
+    Bytes key = place.tombstone->key;
     work_.batch().put(format::place_key(*item.void_hash), format::encode(place));
+    if (learns && work_.space().home) DL_OK(learn_parents(work_, *item.void_hash, key, now_));
   }
   row_->decided.add(oseq, oseq);
   if (work_.space().home) row_->decided_csn = work_.next_csn();
@@ -78,7 +80,7 @@ Result<void> Intake::keep_parents(const Known& known, const Record& record) {
   place.tombstone->key = record.key;
   place.tombstone->parents = record.parents;
   work_.batch().put(format::place_key(known.hash), format::encode(place));
-  return {};
+  return work_.space().home ? learn_parents(work_, known.hash, record.key, now_) : Result<void>();
 }
 
 Result<void> Intake::place_new(const RecordHash& hash, const Bytes& bytes, Record record) {
@@ -97,6 +99,7 @@ Result<void> Intake::place_new(const RecordHash& hash, const Bytes& bytes, Recor
     return {};
   }
   work_.set_pending(key, hash, {});
+  if (work_.space().home) DL_OK(learn_parents(work_, hash, key, now_));
   if (work_.space().home && (work_.row().deleted || envelope))
     return write_verdict(work_, known, Status::kHeld, envelope ? Reason::kEnvelope : Reason::kBucketDeleted);
   return recompute_view(work_, key);

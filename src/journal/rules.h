@@ -22,6 +22,7 @@ enum class Rule : uint8_t {
   kAttributesMerge,   // of unseen setters each keeps its value
   kAttributesWait,    // attributes of an undecided version wait for it
   kTombstoneParents,  // tombstones keep their parents
+  kSettleHeads,       // ancestry that becomes known late takes superseded heads back
   kCount,
 };
 

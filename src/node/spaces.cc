@@ -73,6 +73,7 @@ std::vector<objects::BucketInfo> NodeSpaces::list_buckets() const {
 
 Result<objects::BucketInfo> NodeSpaces::create_bucket(const std::string& by, const std::string& name) {
   DL_TRY(auto row, config_.control->create_bucket(by, name));
+  DL_OK(make_space(row));
   return info_of(row);
 }
 
@@ -151,15 +152,34 @@ Result<bool> NodeSpaces::may_receive(const sync::Peer& peer, const BucketId& spa
   return space == BucketId::of(device->id.view()) || state->find_bucket(space) != nullptr;
 }
 
+// The beginning of a space at this node, durable.
+Result<void> NodeSpaces::make_space(const format::BucketRow& row) {
+  const auto& space = intern(row.id, row.id_key);
+  return config_.store->partition("default").commit_wait(
+      [&](storage::Batch& batch) { return journal::create_space(batch, space); }, storage::Purpose::kFree);
+}
+
 Result<void> NodeSpaces::refresh() {
-  if (config_.hub) return {};
   auto state = config_.control->state();
+  if (config_.hub) {
+    // A hub that ended between a bucket's row and its space.
+    for (const auto& [name, id] : state->bucket_names) {
+      DL_TRY(auto begun, config_.store->partition("default").get(format::space_key(id)));
+      if (!begun) DL_OK(make_space(state->buckets.at(id)));
+    }
+    return {};
+  }
   auto& partition = config_.store->partition("default");
   DL_TRY(auto view, partition.snapshot());
   std::set<BucketId> ready, leaving;
   std::map<BucketId, format::BucketRow> fresh;
   for (const auto& [name, id] : state->bucket_names) {
     const auto& row = state->buckets.at(id);
+    DL_TRY(auto begun, view->get(format::space_key(id)));
+    if (!begun) {
+      fresh.emplace(id, row);
+      continue;
+    }
     DL_TRY(auto position, journal::read_position(*view, intern(id, row.id_key)));
     if (position.complete) ready.insert(id);
     DL_TRY(auto held, view->get(held_key(id)));
@@ -178,7 +198,10 @@ Result<void> NodeSpaces::refresh() {
   if (!fresh.empty()) {
     DL_OK(partition.commit_wait(
         [&](storage::Batch& batch) -> Result<void> {
-          for (const auto& [id, row] : fresh) batch.put(held_key(id), format::encode(row));
+          for (const auto& [id, row] : fresh) {
+            batch.put(held_key(id), format::encode(row));
+            DL_OK(journal::create_space(batch, intern(id, row.id_key)));
+          }
           return {};
         },
         storage::Purpose::kFree));

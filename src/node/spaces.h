@@ -47,8 +47,8 @@ class NodeSpaces : public objects::BucketSource, public objects::SpaceSource, pu
   Result<bool> may_receive(const sync::Peer& peer, const BucketId& space) const override;
   std::optional<sync::HeldSpace> find_space(const BucketId& space) const override;
 
-  // Device: reads which spaces have a complete history and which unassigned ones still hold data. At start and after
-  // changes.
+  // Makes what is missing of spaces that control state names. Device: reads which spaces have a complete history and
+  // which unassigned ones still hold data. At start and after changes.
   Result<void> refresh();
   // Device: deletes what is held of unassigned spaces, once the home has decided all that was written here.
   Result<void> sweep();
@@ -59,6 +59,7 @@ class NodeSpaces : public objects::BucketSource, public objects::SpaceSource, pu
   objects::BucketInfo info_of(const format::BucketRow& row) const;
   const journal::Space& intern(const BucketId& id, const Bytes& id_key) const;
   bool is_ready(const BucketId& id) const;
+  Result<void> make_space(const format::BucketRow& row);
 
   SpacesConfig config_;
   mutable std::mutex m_;

@@ -24,7 +24,5 @@ inline constexpr Millis kBodyWait{30'000};
 inline constexpr Millis kCommitWait{60'000};
 // DeleteObjects: keys a request.
 inline constexpr size_t kMaxDeletes = 1000;
-// Rows that one listing page may look at before it ends early, truncated.
-inline constexpr size_t kMaxScannedRows = 200'000;
 
 }  // namespace dl::objects::limits

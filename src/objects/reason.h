@@ -19,7 +19,6 @@ enum class Reason : uint16_t {
   kBucketExists,      // owned by the caller's node: BucketAlreadyOwnedByYou
   kMethodNotAllowed,  // GET of a delete marker by version
   kDeleteMarker,      // GET of a key whose current version is a marker
-  kNotModified,
   kPreconditionFailed,
   kInvalidRange,
   kInvalidPart,

@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace dl::registry {
 namespace {
 

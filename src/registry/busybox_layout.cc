@@ -1,5 +1,7 @@
 #include "registry/busybox_layout.h"
 
+#include <fmt/format.h>
+
 #include "crypto/hash.h"
 #include "registry/archive.h"
 #include "registry/oci_manifest.h"

@@ -1,5 +1,11 @@
 #include "registry/image_store.h"
 
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
 #include "base/hex.h"
 #include "base/log.h"
 #include "crypto/hash.h"

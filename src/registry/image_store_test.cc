@@ -1,3 +1,7 @@
+#include <vector>
+
+#include <fmt/format.h>
+
 #include "registry/image_store.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,7 @@
 #include "registry/layout.h"
 
+#include <fmt/format.h>
+
 #include "crypto/hash.h"
 #include "registry/limits.h"
 #include "registry/rooted_dir.h"

@@ -1,5 +1,9 @@
 #include "registry/oci_manifest.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 
 #include "registry/limits.h"
@@ -213,13 +217,14 @@ Result<std::string> normal_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("._-/:").find(c) != std::string_view::npos;
   };
-  if (name.empty() || name.size() > kMaxNameBytes || !std::ranges::all_of(name, allowed) || name.front() == '/' ||
+  size_t last = name.rfind('/');
+  bool tagged = name.find(':', last == std::string_view::npos ? 0 : last) != std::string_view::npos;
+  std::string whole = tagged ? std::string(name) : std::string(name) + ":latest";
+  if (name.empty() || whole.size() > kMaxNameBytes || !std::ranges::all_of(name, allowed) || name.front() == '/' ||
       name.front() == ':' || name.back() == '/' || name.back() == ':')
     return error(Code::kInvalid, fmt::format("image: '{}' is no name of an image", name.substr(0, 80)),
                  "names look like busybox, tools/report:3 or registry.example/team/app:1.2");
-  size_t last = name.rfind('/');
-  bool tagged = name.find(':', last == std::string_view::npos ? 0 : last) != std::string_view::npos;
-  return tagged ? std::string(name) : std::string(name) + ":latest";
+  return whole;
 }
 
 std::string_view running_architecture() {

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include "registry/unpack.h"
 
 #include <sys/stat.h>

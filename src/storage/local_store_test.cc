@@ -227,6 +227,31 @@ TEST_CASE("a body damaged in its segment is told with its place, never returned"
   CHECK(node.store->blobs("default").read(written.blobs[0].blob, 0, out, 100).ok());  // another slab
 }
 
+TEST_CASE("a scrub finds every damaged body and file, and nothing in a store that is whole") {
+  Node node;
+  REQUIRE(node.open().ok());
+  for (int i = 0; i < 3; i++) REQUIRE(node.attach(node.write_body(node.random.bytes(100'000)).value()).ok());
+  for (int i = 0; i < 60; i++) REQUIRE(node.put("k" + std::to_string(i), node.random.bytes(20'000)).ok());
+  REQUIRE(node.open().ok());
+  auto whole = node.store->scrub();
+  REQUIRE(whole.ok());
+  CHECK(whole->bodies == 3);
+  CHECK(whole->bytes > 300'000);
+  CHECK(whole->damage.empty());
+  node.store.reset();
+  for (std::string kind : {".seg", ".blob"}) {
+    std::string path = node.files(kind).at(0);
+    Bytes content = node.disk.content(path);
+    content[content.size() / 3] ^= 1;
+    node.disk.set_content(path, content);
+  }
+  REQUIRE(node.open().ok());
+  auto hurt = node.store->scrub();
+  REQUIRE(hurt.ok());
+  CHECK(hurt->damaged == 2);
+  CHECK(hurt->damage.size() == 2);
+}
+
 TEST_CASE("bodies that no step took are freed at the next start, or an hour later") {
   Node node;
   REQUIRE(node.open().ok());

@@ -151,7 +151,8 @@ class Maker:
     def kind_content_length(self, rng, marker):
         value = rng.choice([
             b"-1", b"+5", b"0x5", b"5 5", b"5,6", b"5, 6", b"", b" ", b"five", b"5.0", b"1e1", b"99999999999999999999",
-            b"18446744073709551616", b"18446744073709551621", b"\xd9\xa5", b"5;", b"'5'", b"5\x0b", b"9223372036854775808"])
+            b"18446744073709551616", b"18446744073709551621", b"\xd9\xa5", b"5;", b"'5'", b"5\x0b",
+            b"9223372036854775808"])
         data = b"\r\n".join(self.head(rng, drop=(b"content-length",), extra=[b"content-length: " + value]))
         return Case(repr(value), data + b"\r\n\r\nhello" + marker)
 
@@ -168,8 +169,9 @@ class Maker:
 
     def kind_transfer_encoding(self, rng, marker):
         value = rng.choice([
-            b"xchunked", b"chunked, identity", b"identity", b"gzip", b"chunked, chunked", b"chunked;q=1", b"\"chunked\"",
-            b"chunked, gzip", b"ch\0unked", b"chunked\x0b", b"", b"chunked\t\x0c", b"deflate, gzip", b"trailers"])
+            b"xchunked", b"chunked, identity", b"identity", b"gzip", b"chunked, chunked", b"chunked;q=1",
+            b"\"chunked\"", b"chunked, gzip", b"ch\0unked", b"chunked\x0b", b"", b"chunked\t\x0c", b"deflate, gzip",
+            b"trailers"])
         data = b"\r\n".join(self.head(rng, extra=[b"transfer-encoding: " + value]))
         return Case(repr(value), data + b"\r\n\r\n0\r\n\r\n" + marker)
 
@@ -192,17 +194,19 @@ class Maker:
             b"0x5\r\nhello\r\n0\r\n\r\n", b"5hello\r\n0\r\n\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n",
             b"fffffffffffffffff\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\nhello\r\n0\r\n\r\n",
             b"10000000000000005\r\nhello\r\n0\r\n\r\n", b"\r\nhello\r\n0\r\n\r\n", b";a=b\r\nhello\r\n0\r\n\r\n",
-            b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"5 \0\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n\0\r\n\r\n",
-            b"5\r\nhello\r\n0\r\nbad trailer\r\n\r\n", b"5\r\nhello\r\n0\r\n: x\r\n\r\n", b"5\r\nhello\r\n0\r\na b: c\r\n\r\n",
-            b"5;" + b"e" * 200_000 + b"\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\n" + b"t: x\r\n" * 50_000 + b"\r\n"])
+            b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"5 \0\r\nhello\r\n0\r\n\r\n",
+            b"5\r\nhello\r\n\0\r\n\r\n", b"5\r\nhello\r\n0\r\nbad trailer\r\n\r\n", b"5\r\nhello\r\n0\r\n: x\r\n\r\n",
+            b"5\r\nhello\r\n0\r\na b: c\r\n\r\n", b"5;" + b"e" * 200_000 + b"\r\nhello\r\n0\r\n\r\n",
+            b"5\r\nhello\r\n0\r\n" + b"t: x\r\n" * 50_000 + b"\r\n"])
         path = f"/{self.bucket}/case-{rng.randrange(1 << 30)}"
         data = self.request("PUT", path, {"transfer-encoding": "chunked"}, payload=sigv4.UNSIGNED)
         return Case(repr(body[:60]), data + body + marker)
 
     def kind_aws_chunk(self, rng, marker):
         """aws-chunked in a body of known length: the marker stands inside that body, behind a broken chunk."""
-        body = rng.choice([b"x\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"0\r\n\r\n", b"fffffffffffffffff\r\n", b"5\nhello\n0\n\n",
-                           b"-1\r\n\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n", b"6\r\nhello!\r\n0\r\n\r\n"]) + marker
+        body = rng.choice([b"x\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"0\r\n\r\n", b"fffffffffffffffff\r\n",
+                           b"5\nhello\n0\n\n", b"-1\r\n\r\n0\r\n\r\n", 
+                           b"5\r\nhello\r\n0\r\n\r\n", b"6\r\nhello!\r\n0\r\n\r\n"]) + marker
         headers = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": "5",
                    "content-length": str(len(body)), "connection": "close"}
         path = f"/{self.bucket}/case-{rng.randrange(1 << 30)}"

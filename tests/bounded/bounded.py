@@ -88,12 +88,13 @@ def idle(node, options):
     print(f"after writing {options.objects} objects: {node.resident_kib() / 1024:.1f} MiB resident")
     assert node.stop() == 0, node.log_tail()
     node.start()
-    hold(f"idle with {options.objects} objects, just started", node.resident_kib() / 1024, options.limit_mib or 64, "MiB")
+    limit = options.limit_mib or 64
+    hold(f"idle with {options.objects} objects, just started", node.resident_kib() / 1024, limit, "MiB")
     call, close = caller(node.endpoint())
     found = len(list_rows(call, BUCKET, "", False))
     close()
     assert found == options.objects, f"{found} of {options.objects} objects are listed"
-    hold("idle after listing them all", node.resident_kib() / 1024, options.limit_mib or 64, "MiB")
+    hold("idle after listing them all", node.resident_kib() / 1024, limit, "MiB")
 
 
 def seeded_blocks(seed, mib):

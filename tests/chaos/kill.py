@@ -8,7 +8,8 @@
 Each round starts the node, lets the workers write (small and large objects, copies, deletes, multipart uploads, in a
 plain and in a versioned bucket), kills it after a random number of answers, starts it again and holds listing, versions
 and contents against the ledgers. --rounds 2000 is the full run. The seed decides all requests and the moment counted
-in answers; the threads' interleaving is the machine's. Exit code 0: nothing lost; 1: a loss, with what and how to replay.
+in answers; the threads' interleaving is the machine's. Exit code 0: nothing lost; 1: a loss, with what was lost and how
+to replay.
 """
 
 import argparse

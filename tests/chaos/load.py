@@ -10,6 +10,8 @@ from tests.chaos.ledger import ABSENT, Content, Ledger, Loss, Upload, caller, te
 KEYS = 12
 PART = 5 << 20
 KEPT_VERSIONS = 5
+# What is asked for, and how often of a hundred.
+MIX = {"small": 40, "medium": 14, "large": 4, "copy": 12, "delete": 16, "delete_version": 10, "multipart": 4}
 # How a request ends when the server is killed under it (ssl.SSLError is an OSError).
 CUT_OFF = (OSError, EOFError, http.client.HTTPException)
 
@@ -41,8 +43,7 @@ class Worker:
     def step(self):
         ledger = self.random.choice(self.ledgers)
         key = f"{self.prefix}k{self.random.randrange(KEYS):02}"
-        kind = self.random.choices(
-            ["small", "medium", "large", "copy", "delete", "delete_version", "multipart"], [40, 14, 4, 12, 16, 10, 4])[0]
+        kind = self.random.choices(list(MIX), list(MIX.values()))[0]
         getattr(self, kind)(ledger, key)
 
     def expect(self, answer, *statuses):

@@ -181,7 +181,8 @@ class Files:
         """Nested folders, an empty file, names with spaces, plus, per cent and other scripts."""
         for number in range(count):
             self.make(f"{name}/dir{number % 5}/sub{number % 3}/file{number:03}.bin", number * 137)
-        for odd in ("with space.txt", "plus+sign.txt", "per%20cent.txt", "müße–Ж中.txt", "a&b=c;d.txt", "quote'.txt"):
+        for odd in ("with space.txt", "plus+sign.txt", "per%20cent.txt", "müße–Ж中.txt", "a&b=c;d.txt",
+                    "quote'.txt"):
             self.make(f"{name}/odd names/{odd}", 99)
         return self.path(name)
 

@@ -89,7 +89,8 @@ def test_an_object_without_type_is_binary(s3, place):
 
 def test_too_much_metadata_is_refused(s3, place):
     metadata = {f"k{i}": "v" * 100 for i in range(21)}
-    refused(s3.put_object, 400, "MetadataTooLarge", Bucket=place.bucket, Key=place.key("o"), Body=b"", Metadata=metadata)
+    refused(s3.put_object, 400, "MetadataTooLarge", Bucket=place.bucket, Key=place.key("o"), Body=b"",
+            Metadata=metadata)
     assert keys_below(s3, place) == []
 
 
@@ -101,8 +102,8 @@ def test_private_acl_and_standard_storage_class_are_accepted(s3, place):
 ODD_KEYS = [
     "plain", "with space", "trailing space ", " leading space", "plus+plus", "per%20cent", "%", "%25", "a//b", "//",
     "a/", "/slash first", "a/./b", "a/../b", "tilde~", "star*", "question?x=1", "hash#x", "amp&lt;<>", "quote\"'",
-    "back\\slash", "{}[]|^`", "semi;colon:comma,", "at@eq=$!()", "ünïcode", "日本語/ファイル", "🚀", "e\u0301 \u00e9",
-    "tab\tkey", "line\nbreak", "\u2028", "control\x01char",
+    "back\\slash", "{}[]|^`", "semi;colon:comma,", "at@eq=$!()", "ünïcode", "日本語/ファイル", "🚀",
+    "e\u0301 \u00e9", "tab\tkey", "line\nbreak", "\u2028", "control\x01char",
 ]
 
 

@@ -106,7 +106,6 @@ S3Code of_reason(objects::Reason reason) {
     case kStale:
       return S3Code::kOperationAborted;
     case objects::Reason::kNone:
-    case kNotModified:
       break;
   }
   return S3Code::kInternalError;

@@ -192,8 +192,9 @@ Result<std::optional<objects::VersionRef>> parse_version_id(const Request& reque
   auto text = request.param("versionId");
   if (!text) return std::optional<objects::VersionRef>();
   if (text->empty()) return invalid("Version id cannot be the empty string");
-  DL_TRY(auto version, version_of(*text));
-  return std::optional(version);
+  auto version = objects::parse_version(*text);
+  if (!version) return invalid("Invalid version id specified");
+  return version;
 }
 
 Result<UploadId> parse_upload_id(const Request& request) {

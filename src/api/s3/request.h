@@ -43,7 +43,7 @@ Result<objects::ObjectMeta> parse_meta(const Request& request);
 Result<objects::Conditions> parse_conditions(const Request& request, std::string_view prefix = {});
 // A Range header that S3 understands; nullopt also when it is to be ignored.
 std::optional<objects::ByteRange> parse_range(std::string_view text);
-// The version named by versionId. Errors: kNoSuchVersion when it cannot be one (kInvalidArgument when empty).
+// The version named by versionId. Errors: kInvalidArgument when it cannot be one.
 Result<std::optional<objects::VersionRef>> parse_version_id(const Request& request);
 // uploadId. Errors: kNoSuchUpload.
 Result<UploadId> parse_upload_id(const Request& request);

@@ -2,6 +2,7 @@
 #include "api/s3/checksums.h"
 #include "api/s3/text.h"
 #include "base/log.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 namespace {
@@ -28,7 +29,10 @@ Task<void> send_xml(Call* call, XmlWriter document, net::HttpHeaders headers, in
 }
 
 net::HttpResponse error_response(const Call& call, const Error& e) {
-  const S3Code code = s3_code_of(e);
+  S3Code code = s3_code_of(e);
+  // A presigned address from the future is not yet valid; only a signed header has a clock of its own.
+  const bool presigned = call.request.http->raw_query().find("X-Amz-Signature=") != std::string_view::npos;
+  if (code == S3Code::kRequestTimeTooSkewed && presigned) code = S3Code::kAccessDenied;
   const S3ErrorInfo& info = info_of(code);
   if (code == S3Code::kInternalError)
     log_warn("s3", "request {} {}: DL error {}: {}", call.request_id, call.request.http->method,

@@ -1,6 +1,8 @@
 #include "compute/crun/cgroup.h"
 
+#include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "compute/process.h"
 

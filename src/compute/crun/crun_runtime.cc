@@ -1,7 +1,11 @@
 #include "compute/crun/crun_runtime.h"
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "compute/crun/oci_json.h"

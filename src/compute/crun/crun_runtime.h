@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "compute/crun/host.h"
 #include "compute/runtime.h"

@@ -1,5 +1,6 @@
 #include "compute/crun/host.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "compute/process.h"

@@ -1,5 +1,9 @@
 #include "compute/crun/oci_config.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "compute/limits.h"
 
 namespace dl::compute {

@@ -1,5 +1,9 @@
 #include "compute/crun/oci_json.h"
 
+#include <optional>
+
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 
 namespace dl::compute {

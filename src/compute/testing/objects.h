@@ -1,8 +1,11 @@
 #pragma once
 
+#include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "compute/object_access.h"
 #include "storage/file_system.h"

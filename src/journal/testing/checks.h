@@ -172,8 +172,8 @@ class Checks {
 };
 
 // Problems of one seed; empty: none.
-inline std::set<std::string> run_seed(uint64_t seed, Rules rules = {}) {
-  World world(seed, rules);
+inline std::set<std::string> run_seed(uint64_t seed, Rules rules = {}, bool trace = false) {
+  World world(seed, rules, trace);
   world.run();
   Checks(world).run();
   return world.problems();

@@ -116,6 +116,12 @@ Result<void> Instance::write(const Overlay& rows, Mark mark) {
   return {};
 }
 
+Result<void> Instance::verify_files() const {
+  auto status = db_->VerifyFileChecksums({});
+  if (!status.ok()) return to_error(status);
+  return {};
+}
+
 Result<void> Instance::flush_watermark() {
   auto flushed = watermark_->flush();
   if (!flushed.ok() && flushed.error().code != Code::kNoSpace && files_->sync_failed)

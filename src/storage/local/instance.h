@@ -52,6 +52,9 @@ class Instance {
   enum class Mark { kMoves, kStays };  // whether the watermark asks for this commit from now on
   // One batch, one sync; what it fails with is open.
   Result<void> write(const Overlay& rows, Mark mark);
+  // Reads every table and blob file and compares the checksum recorded for it. Errors: kCorrupt (the first damaged
+  // file), kIo.
+  Result<void> verify_files() const;
   // Writes the watermark if it is behind.
   Result<void> flush_watermark();
   std::optional<Error> failure() const { return failure_->get(); }

@@ -213,6 +213,19 @@ Result<void> LocalBlobs::read_sealed(const BlobId& blob, const SegmentPlace& at,
   return {};
 }
 
+Result<void> LocalBlobs::verify_bodies(const CheckedFn& fn) const {
+  DL_TRY(auto view, rows_.snapshot());
+  Bytes slab(kSlabBytes, '\0');
+  return scan_segment_blobs(*view, [&](const BlobId& blob, const SegmentPlace& at) -> Result<void> {
+    Result<void> found;
+    for (uint64_t offset = 0; offset < at.length && found.ok(); offset += kSlabBytes)
+      found = read(blob, offset, slab.data(), static_cast<size_t>(std::min<uint64_t>(kSlabBytes, at.length - offset)));
+    if (!found.ok() && found.error().code == Code::kNotFound) return {};  // freed while we looked
+    fn(sealed_bytes(at.length), found);
+    return {};
+  });
+}
+
 void LocalBlobs::finished(const BlobId& blob, const Extent& extent) {
   std::lock_guard lock(m_);
   loose_[blob] = {extent, plan_.clock.mono()};

@@ -37,6 +37,10 @@ class LocalBlobs : public BlobStore {
   // Frees what is due, and bodies that no step took in time; returns how many blobs were due. Not on the committer
   // thread.
   Result<size_t> reclaim();
+  // Opens every slab of every body in segments; fn is told of each blob (its sealed bytes, and what is wrong with it).
+  // Errors: what stops the walk.
+  using CheckedFn = std::function<void(uint64_t bytes, const Result<void>& found)>;
+  Result<void> verify_bodies(const CheckedFn& fn) const;
   const Segments& segments() const { return *segments_; }
 
  private:

@@ -75,6 +75,11 @@ void LocalPartition::flush_watermark() {
   if (!flushed.ok()) log_warn("storage", "partition '{}': {}", plan_.name, flushed.error().message);
 }
 
+Result<void> LocalPartition::verify_files() const {
+  DL_TRY(auto open, instance());
+  return open->verify_files();
+}
+
 Result<void> LocalPartition::check_reserve(uint64_t bytes) const {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   uint64_t reserve = space.total_bytes / 100 * plan_.limits.reserve_percent;

@@ -26,6 +26,8 @@ class LocalPartition : public Partition, private Engine {
 
   // Writes the watermark if it is behind. Any thread.
   void flush_watermark();
+  // As Instance::verify_files. Also kUnavailable.
+  Result<void> verify_files() const;
   // Whether a write of `bytes` more leaves the reserve alone. Errors: kNoSpace, kIo.
   Result<void> check_reserve(uint64_t bytes) const;
   // Not repairable while running: tells why and, unless a test's handler returns, ends the process.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "base/assert.h"
 #include "crypto/hash.h"
@@ -189,7 +190,8 @@ Result<void> Segments::finish(const Extent& extent) {
     std::lock_guard lock(m_);
     if (!synced.ok()) segment->failed = true;
     // Another writer's sync may have failed and dropped our bytes with its own; ours then succeeds over nothing.
-    if (segment->failed && synced.ok()) synced = error(Code::kIo, path(extent.segment) + ": an earlier sync failed");
+    if (segment->failed && synced.ok())
+      synced = error(Code::kNoSpace, path(extent.segment) + ": an earlier sync of it failed");
     named = segment->named;
   }
   DL_OK(std::move(synced));

@@ -50,6 +50,7 @@ class Local : public LocalStore {
     }
     return count;
   }
+  Result<ScrubReport> scrub() override;
   uint64_t segment_bytes(std::string_view partition) const override {
     auto it = parts_.find(partition);
     return it == parts_.end() ? 0 : it->second.blobs->segments().live_bytes();
@@ -95,6 +96,25 @@ Result<void> Local::open(FileSystem& fs, const std::vector<PartitionKeys>& parti
   watermarks_ = Thread("watermark", [this] { keep_watermarks(); });
   reclaimer_ = Thread("reclaim", [this] { keep_reclaiming(); });
   return {};
+}
+
+Result<ScrubReport> Local::scrub() {
+  ScrubReport report;
+  auto damaged = [&](const std::string& name, const std::string& what) {
+    report.damaged++;
+    if (report.damage.size() < kMaxScrubLines) report.damage.push_back(name + ": " + what);
+  };
+  for (auto& [name, part] : parts_) {
+    auto files = part.rows->verify_files();
+    if (!files.ok() && files.error().code != Code::kCorrupt) return std::move(files).error();
+    if (!files.ok()) damaged(name, files.error().message);
+    DL_OK(part.blobs->verify_bodies([&](uint64_t bytes, const Result<void>& found) {
+      report.bodies++;
+      report.bytes += bytes;
+      if (!found.ok()) damaged(name, found.error().message);
+    }));
+  }
+  return report;
 }
 
 void Local::keep_watermarks() {

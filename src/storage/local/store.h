@@ -23,12 +23,24 @@ struct PartitionKeys {
 // Logs, and ends the process with status 70: the default of open_local_store.
 void exit_process(const std::string& why);
 
+// What a scrub found.
+struct ScrubReport {
+  uint64_t bodies = 0;              // in segments
+  uint64_t bytes = 0;               // of these, sealed
+  uint64_t damaged = 0;             // bodies and files
+  std::vector<std::string> damage;  // the first kMaxScrubLines of them, each with its place
+};
+inline constexpr size_t kMaxScrubLines = 100;
+
 // The store in a directory. Background work: one committer a partition, one thread for watermarks, one that frees
 // bodies.
 class LocalStore : public Store {
  public:
   // Frees at once what is due; a running store does so every second by itself. Returns how many blobs were.
   virtual Result<size_t> reclaim() = 0;
+  // Reads everything that is stored and compares it with its checksums: every table and blob file, every slab. Slow;
+  // the store goes on working meanwhile. Errors: kIo, kUnavailable.
+  virtual Result<ScrubReport> scrub() = 0;
   // How many bytes lie in segments, sealed, of bodies that live. For metrics and tests.
   virtual uint64_t segment_bytes(std::string_view partition) const = 0;
 };
