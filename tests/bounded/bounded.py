@@ -155,6 +155,8 @@ class Samples:
         self.rows.append((self.node.resident_kib() / 1024, self.node.open_files()))
 
     def check(self):
+        step = max(1, len(self.rows) // 10)
+        print("MiB and files by tenth: " + ", ".join(f"{m:.0f}/{f}" for m, f in self.rows[step - 1::step]))
         third, tenth = self.rows[:len(self.rows) // 3], self.rows[-max(1, len(self.rows) // 10):]
         for column, what, unit in ((0, "resident memory", "MiB"), (1, "open files", "files")):
             early = max(row[column] for row in third)
