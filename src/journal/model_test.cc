@@ -55,6 +55,6 @@ TEST_CASE("each rule of decide is needed: without it a history goes wrong") {
     bool fails = false;
     for (uint64_t seed = needed.from; seed < needed.from + 12 && !fails; seed++)
       fails = !testing::run_seed(seed, Rules::without(needed.rule)).empty();
-    CHECK_MESSAGE(fails, rule_name(needed.rule) << " can be off and nobody notices");
+    CHECK_MESSAGE(fails, std::string(rule_name(needed.rule)) << " can be off and nobody notices");
   }
 }
