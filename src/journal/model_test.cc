@@ -21,8 +21,8 @@ struct Needed {
 };
 constexpr Needed kNeeded[] = {
     {Rule::kKeepLoser, 0},
-    {Rule::kWalk, 14},
-    {Rule::kAwaited, 8},
+    {Rule::kWalk, 55},
+    {Rule::kAwaited, 120},
     {Rule::kCurrentFirst, 44},
     {Rule::kDeadOnArrival, 1},
     {Rule::kAncestorsLeave, 0},
