@@ -13,7 +13,7 @@
 namespace dl::app {
 namespace {
 
-constexpr uint64_t kMaxOutput = 64ull << 20;
+constexpr uint64_t kMaxToolOutput = 64ull << 20;
 constexpr size_t kColumns = 100;
 
 volatile sig_atomic_t interrupt_seen = 0;
@@ -88,8 +88,8 @@ Result<Output> run_tool(SpawnOptions options, const std::string& scratch_dir, Mi
       options.argv[0] + " ends", deadline, [&]() -> Result<bool> { return !process.running(); }, Millis(10)));
   DL_TRY(int status, process.wait(Millis(0)));
   Output output{status, {}, {}};
-  DL_TRY(output.out, storage::read_file(fs, options.stdout_path, kMaxOutput));
-  DL_TRY(output.err, storage::read_file(fs, options.stderr_path, kMaxOutput));
+  DL_TRY(output.out, storage::read_file(fs, options.stdout_path, kMaxToolOutput));
+  DL_TRY(output.err, storage::read_file(fs, options.stderr_path, kMaxToolOutput));
   DL_OK(fs.remove(options.stdout_path));
   DL_OK(fs.remove(options.stderr_path));
   return output;
