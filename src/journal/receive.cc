@@ -12,7 +12,7 @@ using format::Record;
 using format::Status;
 using storage::Scan;
 
-Error fork(const NodeId& origin, uint64_t oseq) {
+Error forked(const NodeId& origin, uint64_t oseq) {
   return error(Code::kForeign,
                "journal " + origin.hex() + " has two different records at place " + std::to_string(oseq),
                "A disk image was restored or a device cloned. It must go on under a new incarnation.");
@@ -44,14 +44,14 @@ class Intake {
 Result<void> Intake::compare(uint64_t oseq, const RecordHash& hash) {
   DL_TRY(auto have, load_journal(work_.batch(), work_.space().bucket, origin_, oseq));
   if (!have) return error(Code::kCorrupt, "place " + std::to_string(oseq) + " of a journal is missing");
-  if (have->hash != hash) return fork(origin_, oseq);
+  if (have->hash != hash) return forked(origin_, oseq);
   return {};
 }
 
 Result<void> Intake::check(const Record& record, uint64_t oseq) {
   if (record.space != work_.space().bucket || record.origin != origin_ || record.oseq != oseq)
     return error(Code::kCorrupt, "a record came that belongs to another place");
-  if (record.previous != tip_) return fork(origin_, oseq - 1);
+  if (record.previous != tip_) return forked(origin_, oseq - 1);
   return {};
 }
 
