@@ -51,7 +51,7 @@ Result<HistoryEntry> get_entry(const pb::HistoryEntry& in) {
   e.csn = in.csn();
   e.key = in.key();
   DL_TRY(e.hash, get_id<RecordHash>(in.hash(), "history: hash"));
-  if (in.kind() < pb::ENTRY_KIND_ROW || in.kind() > pb::ENTRY_KIND_KEY) return corrupt("history: unknown entry");
+  if (in.kind() < pb::ENTRY_KIND_ROW || in.kind() > pb::ENTRY_KIND_LIFTED) return corrupt("history: unknown entry");
   e.kind = static_cast<EntryKind>(in.kind());
   DL_TRY(e.parents, get_ids<RecordHash>(in.parents(), "history: parent"));
   e.reason = in.reason();

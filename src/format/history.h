@@ -17,7 +17,8 @@ enum class EntryKind : uint8_t {
   kEnd = 2,   // ended: a tombstone
   kHeld = 3,  // verdicts
   kRefused = 4,
-  kKey = 5,  // only the key's state changed, or a verdict on a purge or attributes was lifted
+  kKey = 5,     // only the key's state changed
+  kLifted = 6,  // the same, and a verdict on a purge or attributes is gone if there was one
 };
 
 struct HistoryEntry {

@@ -138,7 +138,8 @@ Result<void> Apply::take_key(const HistoryEntry& entry) {
   DL_TRY(Known known, load_known(work_.batch(), entry.hash));
   DL_TRY(auto pending, load_pending(work_.batch(), work_.space().bucket, entry.key, entry.hash));
   DL_OK(key_of(entry.key));
-  bool lifted = pending && pending->status != Status::kTentative && pending->csn < entry.csn && !known.is_version();
+  bool lifted = entry.kind == EntryKind::kLifted && pending && pending->status != Status::kTentative &&
+                pending->csn < entry.csn && !known.is_version();
   if (lifted) work_.clear_pending(entry.key, entry.hash);
   bool moved_on =
       (known.is_version() && known.row.csn > entry.csn) || (known.is_tombstone() && known.grave.csn > entry.csn);
@@ -198,7 +199,7 @@ Result<Applied> Apply::run() {
   for (const auto& e : piece_.entries) {
     if (e.kind == EntryKind::kEnd) DL_OK(take_end(e));
     if (e.kind == EntryKind::kHeld || e.kind == EntryKind::kRefused) DL_OK(take_verdict(e));
-    if (e.kind == EntryKind::kKey) DL_OK(take_key(e));
+    if (e.kind == EntryKind::kKey || e.kind == EntryKind::kLifted) DL_OK(take_key(e));
     DL_OK(key_of(e.key));
   }
   for (const auto& s : piece_.states) DL_OK(take_state(s));

@@ -74,7 +74,7 @@ Result<void> PieceMaker::add_state(const Bytes& key) {
 Result<void> PieceMaker::add_verdict_or_clear(uint64_t csn, const format::EntryRow& row) {
   DL_TRY(auto pending, load_pending(view_, space_.bucket, row.key, row.hash));
   if (!pending) {
-    add_entry(csn, row, EntryKind::kKey, {}, 0);
+    add_entry(csn, row, EntryKind::kLifted, {}, 0);
   } else if (pending->csn == csn && pending->status != Status::kTentative) {
     add_entry(csn, row, pending->status == Status::kHeld ? EntryKind::kHeld : EntryKind::kRefused, {}, pending->reason);
   } else {

@@ -7,13 +7,13 @@
 
 #include "api/admin/admin.h"
 #include "api/admin/context.h"
-#include "base/task.h"
 #include "crypto/hash.h"
 #include "format/json.h"
 #include "journal/space_setup.h"
 #include "storage/memory/memory_store.h"
 
-// A node in memory, for tests of the API: real control state and fleet, everything else a fake.
+// Included behind base/task.h. A node in memory, for tests of the API: real control state and fleet, everything else a
+// fake.
 namespace dl::api::admin::testing {
 
 // Believes the header X-Test-User; denies what is in `denied`; keeps what was asked.
