@@ -1,7 +1,7 @@
 # demilune_room(NAME RANK n [SOURCES ...] [DEPS room ...] [LIBS library ...])
 #
 # One static library a room. Without SOURCES every *.cc of the folder (and its sub-folders) is taken, except *_test.cc
-# (linked into the test program test_NAME beside it), *_fuzz.cc (one program each, fuzz_STEM, with DL_FUZZ) and *_bench.cc.
+# (linked into the test program test_NAME beside it), *_fuzz.cc (one program each, fuzz_STEM, with DL_FUZZ: the asan preset) and *_bench.cc.
 # A dependency whose rank is not lower is refused here; tools/check_rooms.py holds the same table against #include lines.
 set_property(GLOBAL PROPERTY DL_RANKS "")
 
@@ -38,7 +38,7 @@ function(demilune_room name)
   endif()
 
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
-  if(tests AND NOT DL_FUZZ)
+  if(tests)
     add_executable(test_${name} ${tests} ${PROJECT_SOURCE_DIR}/src/base/testing/main.cc)
     target_link_libraries(test_${name} PRIVATE ${name} ${R_LIBS} ${R_TEST_DEPS})
     dl_precompile(test_${name})

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "cli/http_api.h"
 #include "cli/s3.h"
 #include "cli/tar.h"
@@ -32,6 +35,21 @@ TEST_CASE("every command has help with an example, and no two share a path") {
   }
 }
 
+TEST_CASE("docs/cli.md shows the commands as they are") {
+  World w;
+  std::ifstream file(std::string(DL_DOCS_DIR) + "/cli.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  CHECK_MESSAGE(has(text.str(), w.run("reference").out), "put the output of `demilune reference` into docs/cli.md");
+}
+
+TEST_CASE("a demo that was not built in is an error, not a crash") {
+  World w;
+  auto ran = w.run("demo --check");
+  CHECK(ran.status == 1);
+  CHECK(has(ran.err, "carries no demo"));
+}
+
 TEST_CASE("a wrong command line ends with status 2, says why and how to get help") {
   World w;
   for (std::string line : {"", "fly", "device", "device fly", "device invite", "device invite a b", "status --fast",
@@ -47,6 +65,20 @@ TEST_CASE("a wrong command line ends with status 2, says why and how to get help
   }
   CHECK(has(w.run("device invite").err, "demilune device invite --help"));
   CHECK(w.node.asked.empty());
+  CHECK(has(w.run("fly").err, "there is no command 'fly'"));
+  CHECK(has(w.run("bucket fly").err, "next: One of: create, list, delete, versioning."));
+  CHECK(has(w.run("bucket").err, "`bucket` wants a word more"));
+}
+
+TEST_CASE("words take their places in order") {
+  World w;
+  w.files.files["p.json"] = R"({"Version":"2012-10-17"})";
+  w.node.answer("PUT /api/v1/users/alice/policies/readers", R"({"done":true})");
+  CHECK(w.run("policy put alice readers p.json").status == 0);
+  CHECK(w.node.asked.at(0).body == R"({"document":{"Version":"2012-10-17"}})");
+  w.node.answer("PUT /api/v1/buckets/mission/versioning", R"({"done":true})");
+  CHECK(w.run("bucket versioning mission suspended").status == 0);
+  CHECK(w.node.asked.at(1).body == R"({"status":"suspended"})");
 }
 
 TEST_CASE("the exit status tells what went wrong") {
@@ -121,6 +153,7 @@ TEST_CASE("an invitation prints the code alone, or as JSON for scripts") {
   w.node.answer("POST /api/v1/devices", R"({"name":"field-01","code":"DLI1-abc","expires":"2026-11-25T08:00:00Z"})");
   auto ran = w.run("device invite field-01 --expires 2h --hub-address 10.0.0.1:7445");
   CHECK(ran.out == "DLI1-abc\n");
+  CHECK(has(ran.err, "On the device:\n  demilune device enroll --code CODE"));
   CHECK(w.node.asked.at(0).body == R"({"name":"field-01","expires_seconds":7200,"hub_address":"10.0.0.1:7445"})");
   CHECK(format::parse_json(w.run("device invite field-01 -o json").out)->text("code") == "DLI1-abc");
 }
@@ -217,23 +250,23 @@ TEST_CASE("run --wait ends with the job's own success") {
 
 TEST_CASE("job logs --follow shows all bytes until the job ended") {
   World w;
-  w.node.answer("GET /api/v1/jobs/3f/logs", R"({"data_base64":"YQBi","next":"t1","end":false})");
-  w.node.answer("GET /api/v1/jobs/3f/logs?after=t1", R"({"data_base64":"","next":"t1","end":false})");
-  w.node.answer("GET /api/v1/jobs/3f/logs?after=t1", R"({"data_base64":"Cg==","next":"t2","end":false})");
-  w.node.answer("GET /api/v1/jobs/3f/logs?after=t2", R"({"data_base64":"","next":"t2","end":true})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?offset=0", R"({"data_base64":"YQBi","next_offset":3,"end":false})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?offset=3", R"({"data_base64":"","next_offset":3,"end":false})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?offset=3", R"({"data_base64":"Cg==","next_offset":4,"end":false})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?offset=4", R"({"data_base64":"","next_offset":4,"end":true})");
   CHECK(w.run("job logs --follow 3f").out == std::string("a\0b\n", 4));
 }
 
 TEST_CASE("an image directory is sent as a tar archive, a file as it is") {
   World w;
   w.files.files = {{"oci/oci-layout", "{}"}, {"oci/blobs/sha256/aa", std::string(513, 'x')}, {"i.tar", "tar bytes"}};
-  w.node.answer("POST /api/v1/images?name=bb", R"({"images":[{"name":"bb:latest","digest":"sha256:00","size":1}]})");
+  w.node.answer("POST /api/v1/images?name=bb", R"({"name":"bb:latest","digest":"sha256:00","size":1})");
   CHECK(w.run("image import oci --name bb -o name").out == "bb:latest\n");
   REQUIRE(w.node.uploaded.size() == 512 + 1024 + 512 + 512 + 1024);
   CHECK(w.node.uploaded.substr(0, 19) == "blobs/sha256/aa" + std::string(4, '\0'));
   CHECK(w.node.uploaded.substr(257, 8) == std::string("ustar\00000", 8));
   w.node.uploaded.clear();
-  w.node.answer("POST /api/v1/images", R"({"images":[]})");
+  w.node.answer("POST /api/v1/images", R"({"name":"bb:latest"})");
   CHECK(w.run("image import i.tar").status == 0);
   CHECK(w.node.uploaded == "tar bytes");
   CHECK(w.run("image import absent").status == 4);

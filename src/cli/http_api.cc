@@ -34,7 +34,8 @@ class HttpApi : public Api {
       request.body = format::write_json(body);
       request.headers.add("Content-Type", "application/json");
     }
-    return run(method, path, std::move(request), to_hex(crypto::sha256(request.body).view()));
+    std::string hash = to_hex(crypto::sha256(request.body).view());  // before the request is moved on
+    return run(method, path, std::move(request), std::move(hash));
   }
 
   Result<Json> upload(const std::string& path, Pull pull, std::optional<uint64_t> size) override {

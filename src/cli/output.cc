@@ -148,7 +148,15 @@ void Output::line(std::string_view text) {
   if (shape_ == Shape::kTable) data_(safe_text(text) + "\n");
 }
 
-void Output::note(std::string_view text) { talk_(safe_text(text) + "\n"); }
+void Output::note(std::string_view text) {
+  // Lines are ours; what stands in them may come from elsewhere.
+  for (;;) {
+    size_t end = text.find('\n');
+    talk_(safe_text(text.substr(0, end)) + "\n");
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
 
 void Output::error(const Error& e) {
   const auto& info = error_info(e.code);

@@ -31,6 +31,7 @@ constexpr GroupHelp kGroups[] = {
     {"audit", "What was decided"},
 };
 
+// Where CLI11 puts what it finds. Lists, so that addresses stay.
 struct Values {
   const Command* command = nullptr;
   CLI::App* app = nullptr;
@@ -38,30 +39,31 @@ struct Values {
     std::string name;
     bool set = false;
   };
-  struct Text {
+  struct One {
+    std::string name;
+    std::string given;
+    CLI::Option* option = nullptr;
+  };
+  struct Many {
     std::string name;
     std::vector<std::string> given;
   };
   std::list<Flag> flags;
-  std::list<Text> texts;
+  std::list<One> ones;
+  std::list<Many> lists;
 };
+
+CLI::Option* add_one(Values& v, std::string name, std::string_view help) {
+  auto& one = v.ones.emplace_back(Values::One{std::move(name), {}, nullptr});
+  one.option = v.app->add_option(one.name, one.given, std::string(help));
+  return one.option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+}
 
 // What stands behind "--" is taken by us, word for word: CLI11 would look for options and sub-commands in it.
 void add_positional(Values& v, const Positional& p) {
   if (p.count == Positional::Count::kMany) return;
-  auto& text = v.texts.emplace_back(Values::Text{std::string(p.name), {}});
-  auto* option = v.app->add_option(text.name, text.given, std::string(p.help));
-  option->type_name("");
-  switch (p.count) {
-    case Positional::Count::kOne:
-      option->required()->expected(1);
-      break;
-    case Positional::Count::kOptional:
-      option->expected(0, 1);
-      break;
-    case Positional::Count::kMany:
-      break;
-  }
+  auto* option = add_one(v, std::string(p.name), p.help);
+  option->type_name("")->required(p.count == Positional::Count::kOne);
 }
 
 void add_option(Values& v, const Option& o) {
@@ -69,15 +71,13 @@ void add_option(Values& v, const Option& o) {
   if (o.take == Take::kFlag) {
     auto& flag = v.flags.emplace_back(Values::Flag{name, false});
     v.app->add_flag(name, flag.set, std::string(o.help));
-    return;
+  } else if (o.take == Take::kValue) {
+    add_one(v, name, o.help)->type_name(std::string(o.value))->required(o.required);
+  } else {
+    auto& many = v.lists.emplace_back(Values::Many{name, {}});
+    auto* option = v.app->add_option(name, many.given, std::string(o.help));
+    option->type_name(std::string(o.value))->required(o.required)->allow_extra_args(false)->take_all();
   }
-  auto& text = v.texts.emplace_back(Values::Text{name, {}});
-  auto* option = v.app->add_option(name, text.given, std::string(o.help));
-  option->type_name(std::string(o.value))->required(o.required);
-  if (o.take == Take::kList)
-    option->allow_extra_args(false)->take_all();
-  else
-    option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 }
 
 CLI::App* group_of(CLI::App& root, std::string_view name) {
@@ -115,9 +115,29 @@ Args args_of(const Values& v) {
   Args args;
   for (const auto& f : v.flags)
     if (f.set) args.add(f.name, "");
-  for (const auto& t : v.texts)
-    for (const auto& g : t.given) args.add(t.name, g);
+  for (const auto& o : v.ones)
+    if (o.option->count() > 0) args.add(o.name, o.given);
+  for (const auto& m : v.lists)
+    for (const auto& g : m.given) args.add(m.name, g);
   return args;
+}
+
+// A first or second word that is no command, told as such; nullopt when the words are known.
+std::optional<UsageError> unknown_word(const std::vector<std::string>& words) {
+  if (words.empty() || words[0].starts_with("-")) return std::nullopt;
+  bool group = false;
+  std::string offered;
+  for (const auto& c : commands()) {
+    if (c.path == words[0]) return std::nullopt;
+    if (!c.path.starts_with(words[0] + " ")) continue;
+    group = true;
+    auto second = c.path.substr(words[0].size() + 1);
+    if (words.size() > 1 && (words[1] == second || words[1].starts_with("-"))) return std::nullopt;
+    offered += (offered.empty() ? "" : ", ") + std::string(second);
+  }
+  if (!group) return UsageError{"there is no command '" + words[0] + "'", "`demilune --help` lists the commands."};
+  if (words.size() == 1) return UsageError{"`" + words[0] + "` wants a word more", "One of: " + offered + "."};
+  return UsageError{"there is no command '" + words[0] + " " + words[1] + "'", "One of: " + offered + "."};
 }
 
 // "demilune device invite --help" of where the words went wrong.
@@ -169,6 +189,7 @@ std::variant<Parsed, HelpText, UsageError> parse(
   bool marked = mark != words.end();
   std::vector<std::string> rest(marked ? mark + 1 : mark, words.end());
   words.erase(mark, words.end());
+  auto unknown = unknown_word(words);
   std::reverse(words.begin(), words.end());  // as CLI11 wants it
   try {
     root.parse(std::move(words));
@@ -177,6 +198,7 @@ std::variant<Parsed, HelpText, UsageError> parse(
   } catch (const CLI::CallForAllHelp&) {
     return HelpText{root.help("", CLI::AppFormatMode::All)};
   } catch (const CLI::Error& e) {
+    if (unknown) return *unknown;
     return UsageError{e.what(), help_hint(root)};
   }
   if (json) {

@@ -6,10 +6,10 @@
 namespace dl::format {
 namespace {
 
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kUploadFormat = 1;
 
 template <class Fields>
-void write_headers(const std::vector<Header>& from, Fields* to) {
+void write_upload_headers(const std::vector<Header>& from, Fields* to) {
   for (const auto& header : from) {
     auto* added = to->Add();
     added->set_name(header.name);
@@ -18,21 +18,21 @@ void write_headers(const std::vector<Header>& from, Fields* to) {
 }
 
 template <class Fields>
-std::vector<Header> read_headers(const Fields& from) {
+std::vector<Header> read_upload_headers(const Fields& from) {
   std::vector<Header> out;
   for (const auto& header : from) out.push_back({header.name(), header.value()});
   return out;
 }
 
-Result<std::optional<ChecksumKind>> read_kind(demilune::v1::ChecksumKind kind) {
+Result<std::optional<ChecksumKind>> read_upload_checksum(demilune::v1::ChecksumKind kind) {
   if (kind == demilune::v1::CHECKSUM_KIND_UNSPECIFIED) return std::optional<ChecksumKind>();
   if (kind < 1 || kind > 5) return error(Code::kCorrupt, "an upload row names an unknown checksum");
   return std::optional(static_cast<ChecksumKind>(kind));
 }
 
-Result<void> check_format(uint32_t format, std::string_view what) {
-  if (format == kFormat) return {};
-  if (format > kFormat)
+Result<void> check_upload_format(uint32_t format, std::string_view what) {
+  if (format == kUploadFormat) return {};
+  if (format > kUploadFormat)
     return error(Code::kUnsupported, std::string(what) + " has the newer format " + std::to_string(format));
   return error(Code::kCorrupt, std::string(what) + " has no format");
 }
@@ -41,11 +41,11 @@ Result<void> check_format(uint32_t format, std::string_view what) {
 
 Bytes encode_upload(const Upload& upload) {
   demilune::v1::Upload message;
-  message.set_format(kFormat);
+  message.set_format(kUploadFormat);
   message.set_principal(upload.principal);
   message.set_created_millis(upload.created_millis);
-  write_headers(upload.headers, message.mutable_headers());
-  write_headers(upload.user_metadata, message.mutable_user_metadata());
+  write_upload_headers(upload.headers, message.mutable_headers());
+  write_upload_headers(upload.user_metadata, message.mutable_user_metadata());
   if (upload.checksum) message.set_checksum(static_cast<demilune::v1::ChecksumKind>(*upload.checksum));
   message.set_composite(upload.composite);
   return message.SerializeAsString();
@@ -55,20 +55,20 @@ Result<Upload> decode_upload(BytesView bytes) {
   demilune::v1::Upload message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return error(Code::kCorrupt, "an upload row does not parse");
-  DL_OK(check_format(message.format(), "an upload row"));
+  DL_OK(check_upload_format(message.format(), "an upload row"));
   Upload out;
   out.principal = message.principal();
   out.created_millis = message.created_millis();
-  out.headers = read_headers(message.headers());
-  out.user_metadata = read_headers(message.user_metadata());
-  DL_TRY(out.checksum, read_kind(message.checksum()));
+  out.headers = read_upload_headers(message.headers());
+  out.user_metadata = read_upload_headers(message.user_metadata());
+  DL_TRY(out.checksum, read_upload_checksum(message.checksum()));
   out.composite = message.composite();
   return out;
 }
 
 Bytes encode_upload_part(const UploadPart& part) {
   demilune::v1::UploadPart message;
-  message.set_format(kFormat);
+  message.set_format(kUploadFormat);
   message.set_size(part.size);
   message.set_md5(part.md5);
   message.set_sha256(part.sha256.bytes());
@@ -91,7 +91,7 @@ Result<UploadPart> decode_upload_part(BytesView bytes) {
   demilune::v1::UploadPart message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return error(Code::kCorrupt, "a part row does not parse");
-  DL_OK(check_format(message.format(), "a part row"));
+  DL_OK(check_upload_format(message.format(), "a part row"));
   UploadPart out;
   out.size = message.size();
   out.md5 = message.md5();
@@ -99,7 +99,7 @@ Result<UploadPart> decode_upload_part(BytesView bytes) {
   if (message.sha256().size() != Sha256::kSize) return error(Code::kCorrupt, "a part row has no SHA-256");
   out.sha256 = Sha256::of(message.sha256());
   if (message.has_checksum()) {
-    DL_TRY(auto kind, read_kind(message.checksum().kind()));
+    DL_TRY(auto kind, read_upload_checksum(message.checksum().kind()));
     if (!kind) return error(Code::kCorrupt, "a part row has a checksum without a kind");
     out.checksum = Checksum{*kind, message.checksum().value()};
   }

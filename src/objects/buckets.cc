@@ -1,4 +1,6 @@
+#include "base/task.h"
 #include "objects/engine.h"
+#include "objects/run.h"
 #include "objects/upload_rows.h"
 
 namespace dl::objects {

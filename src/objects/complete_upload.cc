@@ -1,10 +1,12 @@
 #include <map>
 
 #include "base/hex.h"
+#include "base/task.h"
 #include "crypto/hash.h"
 #include "objects/checksum.h"
 #include "objects/conditions.h"
 #include "objects/engine.h"
+#include "objects/run.h"
 #include "objects/upload_rows.h"
 #include "objects/write.h"
 

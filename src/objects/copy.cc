@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/hex.h"
+#include "base/task.h"
 #include "objects/conditions.h"
 #include "objects/intake.h"
+#include "objects/run.h"
 #include "objects/write.h"
 
 namespace dl::objects {

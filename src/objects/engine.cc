@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "audit/log.h"
+#include "base/task.h"
 #include "gate/gate.h"
 #include "objects/conditions.h"
 

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <atomic>
 
+#include "base/task.h"
 #include "objects/conditions.h"
 #include "objects/engine.h"
+#include "objects/run.h"
 
 namespace dl::objects {
 namespace {

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/hex.h"
+#include "base/task.h"
 #include "objects/engine.h"
+#include "objects/run.h"
 
 namespace dl::objects {
 namespace {

@@ -1,5 +1,9 @@
+#include <algorithm>
+
+#include "base/task.h"
 #include "objects/engine.h"
 #include "objects/paging.h"
+#include "objects/run.h"
 
 namespace dl::objects {
 namespace {

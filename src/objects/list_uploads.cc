@@ -1,6 +1,10 @@
+#include <algorithm>
+
 #include "base/hex.h"
+#include "base/task.h"
 #include "objects/engine.h"
 #include "objects/paging.h"
+#include "objects/run.h"
 #include "objects/upload_rows.h"
 
 namespace dl::objects {

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "base/hex.h"
 #include "base/random.h"
 #include "objects/checksum.h"

@@ -1,7 +1,9 @@
 #include "base/hex.h"
+#include "base/task.h"
 #include "objects/conditions.h"
 #include "objects/engine.h"
 #include "objects/intake.h"
+#include "objects/run.h"
 #include "objects/write.h"
 
 namespace dl::objects {

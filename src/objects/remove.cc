@@ -1,5 +1,9 @@
+#include <algorithm>
+
+#include "base/task.h"
 #include "objects/conditions.h"
 #include "objects/engine.h"
+#include "objects/run.h"
 #include "objects/write.h"
 
 namespace dl::objects {

@@ -1,5 +1,7 @@
+#include "base/task.h"
 #include "objects/copy.h"
 #include "objects/engine.h"
+#include "objects/run.h"
 #include "objects/write.h"
 
 namespace dl::objects {

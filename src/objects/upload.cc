@@ -2,9 +2,11 @@
 #include <set>
 
 #include "base/hex.h"
+#include "base/task.h"
 #include "objects/copy.h"
 #include "objects/engine.h"
 #include "objects/intake.h"
+#include "objects/run.h"
 #include "objects/upload_rows.h"
 #include "objects/write.h"
 

@@ -1,5 +1,6 @@
 #include "objects/write.h"
 
+#include "base/task.h"
 #include "objects/conditions.h"
 
 namespace dl::objects {

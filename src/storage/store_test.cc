@@ -242,8 +242,8 @@ TEST_CASE("after stop() a write is refused as cancelled, and stop() again does n
 
 TEST_CASE("a step over the limit of one step is refused, one at the limit is not") {
   for_each_bed([](Bed& bed) {
-    REQUIRE(bed.rows().commit_wait(putting("k", std::string(kMaxStepBytes - 1, 'x'))).ok());
-    auto over = bed.rows().commit_wait(putting("k", std::string(kMaxStepBytes, 'y')));
+    REQUIRE(bed.rows().commit_wait(putting("k", std::string(kBedStepBytes - 1, 'x'))).ok());
+    auto over = bed.rows().commit_wait(putting("k", std::string(kBedStepBytes, 'y')));
     REQUIRE(!over.ok());
     CHECK(over.error().code == Code::kTooLarge);
     CHECK(bed.rows().get("k").value()->front() == 'x');

@@ -9,7 +9,7 @@ from tests.chaos.ledger import ABSENT, Content, Ledger, Loss, Upload, caller, te
 
 KEYS = 12
 PART = 5 << 20
-KEPT_VERSIONS = 5
+KEPT_VERSIONS = 5  # of a key; with more one of them is deleted, so that the load is bounded
 # What is asked for, and how often of a hundred.
 MIX = {"small": 40, "medium": 14, "large": 4, "copy": 12, "delete": 16, "delete_version": 10, "multipart": 4}
 # How a request ends when the server is killed under it (ssl.SSLError is an OSError).
@@ -44,6 +44,8 @@ class Worker:
         ledger = self.random.choice(self.ledgers)
         key = f"{self.prefix}k{self.random.randrange(KEYS):02}"
         kind = self.random.choices(list(MIX), list(MIX.values()))[0]
+        if len(ledger.versions.get(key, {})) > KEPT_VERSIONS:
+            kind = "delete_version"
         getattr(self, kind)(ledger, key)
 
     def expect(self, answer, *statuses):
@@ -93,7 +95,7 @@ class Worker:
 
     def delete_version(self, ledger, key):
         versions = list(ledger.versions.get(key, {}))
-        if len(versions) <= KEPT_VERSIONS:
+        if not versions:
             return self.small(ledger, key)
         ledger.begin(key, None, self.random.choice(versions))
         query = [("versionId", ledger.open_version)]

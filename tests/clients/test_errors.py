@@ -109,7 +109,7 @@ def test_presigned_addresses_end(endpoint, s3, place):
     late = get_presigned(endpoint, place, expires=60, amz_date=sigv4.amz_now(-1800))
     assert (late.status, code(late)[0]) == (403, "AccessDenied") and "expired" in code(late)[1]["Message"].lower()
     early = get_presigned(endpoint, place, amz_date=sigv4.amz_now(3600))
-    assert (early.status, code(early)[0]) == (403, "AccessDenied")
+    assert early.status == 403 and code(early)[0] in ("AccessDenied", "RequestTimeTooSkewed")
     for seconds in (-1, 604801):
         answer = get_presigned(endpoint, place, expires=seconds)
         assert (answer.status, code(answer)[0]) == (400, "AuthorizationQueryParametersError")

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "base/task.h"  // first: the fakes are coroutines
+
 #include "api/admin/call.h"
 #include "api/admin/testing/fake.h"
 

@@ -93,7 +93,7 @@ struct Bucket {
   bool ready = true;
 };
 struct Head {
-  std::string version;  // 32 hex digits or "null"
+  std::string version;  // 32 hex digits, also of a null version
   bool marker = false;
   bool current = false;
   uint64_t size = 0;
@@ -176,9 +176,9 @@ class Images {
  public:
   virtual ~Images() = default;
   virtual Result<std::vector<ImageInfo>> list() = 0;
-  // A tar archive of an OCI layout, streamed. `name` empty: the one inside. Errors: kInvalid,
+  // A tar archive (plain, gzip or zstd) of an OCI layout, streamed. `name` empty: the one inside. Errors: kInvalid,
   // kUnsupported, kTooLarge, kCorrupt, kNoSpace.
-  virtual Task<std::vector<ImageInfo>> import(net::BodyReader* archive, std::string name) = 0;
+  virtual Task<ImageInfo> import(net::BodyReader& archive, std::string name) = 0;
   // By name or digest. Errors: kNotFound, kConflict (a workload needs it).
   virtual Result<void> remove(const std::string& name) = 0;
 };
@@ -213,23 +213,21 @@ struct JobInfo {
 };
 struct LogChunk {
   Bytes data;
-  std::string next;  // `after` of the next call
+  uint64_t next_offset = 0;
   bool end = false;  // nothing more will come
 };
 
 class Workloads {
  public:
   virtual ~Workloads() = default;
-  // At the hub: workloads for devices too. Durable when it returns. Errors: kInvalid, kNotFound (device), kExists
-  // (service of that name), kUnsupported.
+  // Durable when it returns. Errors: kInvalid, kNotFound (device), kExists (service of that name), kUnsupported.
   virtual Result<JobInfo> run(const std::string& principal, const JobRequest& request) = 0;
   virtual Result<std::vector<JobInfo>> list() = 0;
   // By id (hex, or a beginning that is unique) or by name. Errors: kNotFound, kConflict (ambiguous).
   virtual Result<JobInfo> find(const std::string& which) = 0;
-  // What it printed after `after` (empty: from the beginning, as far as it is kept).
-  virtual Result<LogChunk> logs(const std::string& which, const std::string& after) = 0;
-  virtual Result<void> cancel(const std::string& by, const std::string& which) = 0;
-  virtual Result<void> remove(const std::string& by, const std::string& which) = 0;  // ends it first
+  virtual Result<LogChunk> logs(const std::string& which, uint64_t offset, size_t max) = 0;
+  virtual Result<void> cancel(const std::string& which) = 0;
+  virtual Result<void> remove(const std::string& which) = 0;  // kConflict while it runs
 };
 
 struct InboxItem {
@@ -258,11 +256,11 @@ struct AdminContext {
   Random* random = nullptr;
   control::Control* control = nullptr;
   fleet::Fleet* fleet = nullptr;  // nullptr at a device
-  Door* door = nullptr;           // gate_door.h
-  ObjectOps* objects = nullptr;   // objects_door.h
+  Door* door = nullptr;
+  ObjectOps* objects = nullptr;
   SyncControl* sync = nullptr;
-  Images* images = nullptr;        // images_door.h
-  Workloads* workloads = nullptr;  // workloads_door.h
+  Images* images = nullptr;        // nullptr: the node runs no workloads
+  Workloads* workloads = nullptr;  // likewise
   std::function<NodeInfo()> node;
   std::function<Result<void>()> ready;  // /readyz: an error says what is missing
   std::function<std::vector<PartitionStatus>()> partitions;

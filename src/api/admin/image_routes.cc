@@ -17,25 +17,30 @@ Json image_json(const ImageInfo& i) {
 
 namespace {
 
-Json images_json(const std::vector<ImageInfo>& images) {
-  Json list = Json::array();
-  for (const auto& i : images) list.push(image_json(i));
-  return Json::object().set("images", std::move(list));
+Result<Images*> images_of(const Call& call) {
+  if (!call.node().images)
+    return error(Code::kUnsupported, "this node runs no workloads", "`demilune doctor` says what is missing.");
+  return call.node().images;
 }
 
 Result<Json> list_images(Call& call) {
-  DL_TRY(auto found, call.node().images->list());
-  return images_json(found);
+  DL_TRY(auto* images, images_of(call));
+  DL_TRY(auto found, images->list());
+  Json list = Json::array();
+  for (const auto& i : found) list.push(image_json(i));
+  return Json::object().set("images", std::move(list));
 }
 
 Task<Json> import_image(Call* call) {
-  DL_CO_TRY(auto found, co_await call->node().images->import(call->stream, call->argument("name")));
-  co_return images_json(found);
+  DL_CO_TRY(auto* images, images_of(*call));
+  DL_CO_TRY(auto image, co_await images->import(*call->stream, call->argument("name")));
+  co_return image_json(image);
 }
 
 Result<Json> remove_image(Call& call) {
+  DL_TRY(auto* images, images_of(call));
   if (call.argument("name").empty()) return error(Code::kInvalid, "the query names no image", "Ask with ?name=N.");
-  DL_OK(call.node().images->remove(call.argument("name")));
+  DL_OK(images->remove(call.argument("name")));
   return done_json();
 }
 

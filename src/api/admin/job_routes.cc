@@ -20,6 +20,12 @@ Json job_json(const Clock& clock, const JobInfo& job) {
 
 namespace {
 
+Result<Workloads*> workloads_of(const Call& call) {
+  if (!call.node().workloads)
+    return error(Code::kUnsupported, "this node runs no workloads", "`demilune doctor` says what is missing.");
+  return call.node().workloads;
+}
+
 Result<void> check_prefix(const std::string& name, const std::string& uri) {
   if (uri.empty()) return {};
   std::string_view rest = uri;
@@ -64,36 +70,46 @@ Result<JobRequest> request_of(const Call& call) {
 }
 
 Result<Json> run_job(Call& call) {
+  DL_TRY(auto* workloads, workloads_of(call));
   DL_TRY(auto request, request_of(call));
-  DL_TRY(auto job, call.node().workloads->run(call.by(), request));
+  DL_TRY(auto job, workloads->run(call.by(), request));
   return job_json(*call.node().clock, job);
 }
 
 Result<Json> list_jobs(Call& call) {
-  DL_TRY(auto jobs, call.node().workloads->list());
+  DL_TRY(auto* workloads, workloads_of(call));
+  DL_TRY(auto jobs, workloads->list());
   Json list = Json::array();
   for (const auto& j : jobs) list.push(job_json(*call.node().clock, j));
   return Json::object().set("jobs", std::move(list));
 }
 
 Result<Json> get_job(Call& call) {
-  DL_TRY(auto job, call.node().workloads->find(call.argument("job")));
+  DL_TRY(auto* workloads, workloads_of(call));
+  DL_TRY(auto job, workloads->find(call.argument("job")));
   return job_json(*call.node().clock, job);
 }
 
 Result<Json> get_logs(Call& call) {
-  DL_TRY(auto chunk, call.node().workloads->logs(call.argument("job"), call.argument("after")));
-  return Json::object().set("data_base64", to_base64(chunk.data)).set("next", chunk.next).set("end", chunk.end);
+  DL_TRY(auto* workloads, workloads_of(call));
+  DL_TRY(auto offset, call.query_number("offset", 0, INT64_MAX));
+  DL_TRY(auto chunk, workloads->logs(call.argument("job"), offset, limits::kMaxLogBytes));
+  return Json::object()
+      .set("data_base64", to_base64(chunk.data))
+      .set("next_offset", chunk.next_offset)
+      .set("end", chunk.end);
 }
 
 Result<Json> cancel_job(Call& call) {
-  DL_OK(call.node().workloads->cancel(call.by(), call.argument("job")));
-  DL_TRY(auto job, call.node().workloads->find(call.argument("job")));
+  DL_TRY(auto* workloads, workloads_of(call));
+  DL_OK(workloads->cancel(call.argument("job")));
+  DL_TRY(auto job, workloads->find(call.argument("job")));
   return job_json(*call.node().clock, job);
 }
 
 Result<Json> remove_job(Call& call) {
-  DL_OK(call.node().workloads->remove(call.by(), call.argument("job")));
+  DL_TRY(auto* workloads, workloads_of(call));
+  DL_OK(workloads->remove(call.argument("job")));
   return done_json();
 }
 
@@ -111,7 +127,7 @@ std::vector<Route> job_routes() {
        {"image", "name", "on", "restart", "args", "env", "input", "output", "memory_bytes", "cpu_millis", "pids",
         "timeout_seconds", "host_network", "working_dir", "user"}},
       {"GET", "/api/v1/jobs/{job}", "demilune:GetJob", "job/{job}", get_job},
-      {"GET", "/api/v1/jobs/{job}/logs", "demilune:GetJobLogs", "job/{job}", get_logs, nullptr, {}, {"after"}},
+      {"GET", "/api/v1/jobs/{job}/logs", "demilune:GetJobLogs", "job/{job}", get_logs, nullptr, {}, {"offset"}},
       {"POST", "/api/v1/jobs/{job}/cancel", "demilune:CancelJob", "job/{job}", cancel_job},
       {"DELETE", "/api/v1/jobs/{job}", "demilune:DeleteJob", "job/{job}", remove_job},
   };

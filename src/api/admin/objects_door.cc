@@ -27,7 +27,8 @@ Bucket bucket_of(const objects::BucketInfo& b) {
 Head head_of(const objects::Objects::ConflictRow& row, size_t at, const ObjectsDoor::NameOf& name_of) {
   const auto& v = at == 0 ? row.current : row.heads[at - 1];
   Head h;
-  h.version = objects::version_text(v.null, v.version);
+  // Never "null": in a bucket without versioning all of them are, and one has to be named.
+  h.version = v.version.hex();
   h.marker = v.marker;
   h.current = at == 0;
   h.size = v.size;
@@ -83,9 +84,9 @@ Task<std::vector<Conflict>> ObjectsDoor::list_conflicts(Admission admission, std
 Task<Resolved> ObjectsDoor::resolve(Admission admission, std::string, Bytes, std::string keep) {
   if (!admission.permit) co_return no_permit();
   auto version = objects::parse_version(keep);
-  if (!version)
-    co_return error(Code::kInvalid, "'" + keep.substr(0, 64) + "' is no version",
-                    "`demilune conflict show` lists them.");
+  if (!version || version->null)
+    co_return error(Code::kInvalid, "'" + keep.substr(0, 64) + "' does not name one version",
+                    "Give 32 hex digits; `demilune conflict show` lists them.");
   DL_CO_TRY(auto put, co_await objects_->resolve(std::move(*admission.permit), *version));
   co_return Resolved{objects::version_text(put.null, put.version), put.at_hub};
 }

@@ -7,6 +7,7 @@
 #include "api/s3/limits.h"
 #include "api/s3/text.h"
 #include "base/hex.h"
+#include "base/task.h"
 #include "crypto/hash.h"
 #include "objects/checksum.h"
 

@@ -3,6 +3,7 @@
 #include "api/s3/limits.h"
 #include "api/s3/listing.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 // The operations on buckets: each is a few lines.
 namespace dl::api::s3 {

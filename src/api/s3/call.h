@@ -11,7 +11,7 @@
 #include "api/s3/handler.h"
 #include "api/s3/request.h"
 #include "api/s3/xml_writer.h"
-#include "base/task.h"
+#include "base/task_fwd.h"
 #include "gate/gate.h"
 #include "net/http.h"
 #include "objects/objects.h"

@@ -2,11 +2,12 @@
 #include "api/s3/documents.h"
 #include "api/s3/limits.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 namespace {
 
-Result<objects::CompleteRequest> parse(const Request& request) {
+Result<objects::CompleteRequest> parse_complete(const Request& request) {
   objects::CompleteRequest out;
   DL_TRY(out.upload, parse_upload_id(request));
   DL_TRY(out.conditions, parse_conditions(request));
@@ -31,7 +32,7 @@ std::string location(const Call& call) {
 }  // namespace
 
 Task<void> complete_multipart_upload(Call* call) {
-  DL_CO_TRY(auto request, parse(call->request));
+  DL_CO_TRY(auto request, parse_complete(call->request));
   DL_CO_TRY(auto permit, call->permit("s3:PutObject"));
   DL_CO_TRY(Bytes bytes, co_await read_document(call, limits::kMaxXmlBytes, ChecksumOf::kObject));
   DL_CO_TRY(request.parts, read_complete(bytes));

@@ -2,6 +2,7 @@
 #include "api/s3/checksums.h"
 #include "api/s3/copy.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 
@@ -17,7 +18,7 @@ Result<CopyPlan> parse_copy(const Request& request) {
 
 namespace {
 
-Result<CopyPlan> parse(const Request& request) {
+Result<CopyPlan> parse_copy_object(const Request& request) {
   DL_TRY(CopyPlan plan, parse_copy(request));
   const std::string_view directive = request.header("x-amz-metadata-directive").value_or("COPY");
   if (directive != "COPY" && directive != "REPLACE")
@@ -45,7 +46,7 @@ Result<CopyPlan> parse(const Request& request) {
 }  // namespace
 
 Task<void> copy_object(Call* call) {
-  DL_CO_TRY(CopyPlan plan, parse(call->request));
+  DL_CO_TRY(CopyPlan plan, parse_copy_object(call->request));
   DL_CO_TRY(auto write, call->permit("s3:PutObject"));
   DL_CO_TRY(auto read,
             call->permit(read_action(plan.request.source_version), plan.source_bucket, plan.request.source_key));

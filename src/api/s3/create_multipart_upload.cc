@@ -1,5 +1,6 @@
 #include "api/s3/call.h"
 #include "api/s3/checksums.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 

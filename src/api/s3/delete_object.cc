@@ -1,4 +1,5 @@
 #include "api/s3/call.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 

@@ -2,6 +2,7 @@
 #include "api/s3/documents.h"
 #include "api/s3/limits.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 namespace {
@@ -21,14 +22,14 @@ Result<objects::RemoveRequest> request_of(const DeleteDocument::Object& object) 
 }
 
 // Each key has a decision of its own; what is refused before the write is told in its place.
-struct Plan {
+struct DeletePlan {
   std::vector<std::optional<Error>> refused;  // by place in the document
   std::vector<objects::Objects::RemoveItem> items;
   std::vector<size_t> places;  // of the items
 };
 
-Plan decide(Call* call, const DeleteDocument& document) {
-  Plan plan;
+DeletePlan decide(Call* call, const DeleteDocument& document) {
+  DeletePlan plan;
   plan.refused.resize(document.objects.size());
   for (size_t i = 0; i < document.objects.size(); ++i) {
     auto request = request_of(document.objects[i]);
@@ -74,7 +75,7 @@ Task<void> delete_objects(Call* call) {
   // Listed before the body is read: somebody who may do nothing in this bucket sends no megabytes.
   DL_CO_TRY(Bytes bytes, co_await read_document(call, limits::kMaxXmlBytes));
   DL_CO_TRY(DeleteDocument document, read_delete(bytes));
-  Plan plan = decide(call, document);
+  DeletePlan plan = decide(call, document);
   std::vector<Outcome> outcomes;
   if (!plan.items.empty()) {
     DL_CO_TRY(outcomes, co_await call->objects->remove_many(std::move(plan.items)));

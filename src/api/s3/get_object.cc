@@ -1,11 +1,12 @@
 #include "api/s3/call.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 // GetObject and HeadObject: the same headers, with and without the bytes.
 namespace dl::api::s3 {
 namespace {
 
-Result<objects::GetRequest> parse(const Request& request) {
+Result<objects::GetRequest> parse_get(const Request& request) {
   objects::GetRequest get;
   get.key = request.key;
   DL_TRY(get.version, parse_version_id(request));
@@ -59,7 +60,7 @@ void add_state(const objects::ObjectInfo& info, net::HttpHeaders& headers) {
   if (info.arriving > 0) headers.add("x-demilune-arriving", std::to_string(info.arriving));
 }
 
-Result<net::HttpHeaders> render(const Request& request, const objects::ObjectInfo& info) {
+Result<net::HttpHeaders> render_get(const Request& request, const objects::ObjectInfo& info) {
   net::HttpHeaders headers;
   headers.add("ETag", quote(info.fields.etag));
   headers.add("Last-Modified", http_date(info.last_modified.wall()));
@@ -112,24 +113,24 @@ Task<void> send_body(Call* call, objects::ObjectReader* reader, net::HttpHeaders
 }  // namespace
 
 Task<void> get_object(Call* call) {
-  DL_CO_TRY(auto get, parse(call->request));
+  DL_CO_TRY(auto get, parse_get(call->request));
   DL_CO_TRY(auto permit, call->permit(read_action(get.version)));
   const bool by_version = get.version.has_value();
   DL_CO_TRY(auto reader, co_await call->objects->get(std::move(permit), std::move(get)));
   if (reader->info().found == objects::Found::kMarker) co_return co_await send_marker(call, reader->info(), by_version);
-  DL_CO_TRY(auto headers, render(call->request, reader->info()));
+  DL_CO_TRY(auto headers, render_get(call->request, reader->info()));
   if (reader->info().found == objects::Found::kNotModified)
     co_return co_await send_empty(call, 304, std::move(headers));
   co_return co_await send_body(call, reader.get(), std::move(headers));
 }
 
 Task<void> head_object(Call* call) {
-  DL_CO_TRY(auto get, parse(call->request));
+  DL_CO_TRY(auto get, parse_get(call->request));
   DL_CO_TRY(auto permit, call->permit(read_action(get.version)));
   const bool by_version = get.version.has_value();
   DL_CO_TRY(auto info, co_await call->objects->head(std::move(permit), std::move(get)));
   if (info.found == objects::Found::kMarker) co_return co_await send_marker(call, info, by_version);
-  DL_CO_TRY(auto headers, render(call->request, info));
+  DL_CO_TRY(auto headers, render_get(call->request, info));
   if (info.found == objects::Found::kNotModified) co_return co_await send_empty(call, 304, std::move(headers));
   headers.add("x-amz-request-id", call->request_id);
   co_return co_await call->exchange->response.send({status_of(info), std::move(headers), {}}, info.length);

@@ -4,6 +4,7 @@
 
 #include "api/s3/call.h"
 #include "base/log.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 namespace {

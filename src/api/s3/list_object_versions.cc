@@ -3,13 +3,14 @@
 #include "api/s3/limits.h"
 #include "api/s3/listing.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 namespace {
 
 // Markers of places between versions are plain version-ids, also for null versions, so that a page can go on behind
 // any.
-Result<objects::ListVersionsRequest> parse(const Request& request) {
+Result<objects::ListVersionsRequest> parse_list_versions(const Request& request) {
   objects::ListVersionsRequest list;
   list.prefix = request.param("prefix").value_or("");
   list.delimiter = request.param("delimiter").value_or("");
@@ -49,7 +50,7 @@ void write_row(XmlWriter& xml, const Encoding& encoding, const objects::Versions
 
 Task<void> list_object_versions(Call* call) {
   const Request& request = call->request;
-  DL_CO_TRY(auto list, parse(request));
+  DL_CO_TRY(auto list, parse_list_versions(request));
   DL_CO_TRY(Encoding encoding, parse_encoding(request));
   DL_CO_TRY(auto permit, call->permit("s3:ListBucketVersions"));
   DL_CO_TRY(auto page, co_await call->objects->list_versions(std::move(permit), list));

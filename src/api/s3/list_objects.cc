@@ -3,6 +3,7 @@
 #include "api/s3/limits.h"
 #include "api/s3/listing.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 // ListObjects (version 1) and ListObjectsV2.
 namespace dl::api::s3 {
@@ -10,7 +11,7 @@ namespace {
 
 enum class Owner { kLeaveOut, kTell };
 
-Result<objects::ListRequest> parse(const Request& request) {
+Result<objects::ListRequest> parse_list(const Request& request) {
   objects::ListRequest list;
   list.prefix = request.param("prefix").value_or("");
   list.delimiter = request.param("delimiter").value_or("");
@@ -44,7 +45,7 @@ std::string owner_of(const Call& call) {
 
 Task<void> list_objects(Call* call) {
   const Request& request = call->request;
-  DL_CO_TRY(auto list, parse(request));
+  DL_CO_TRY(auto list, parse_list(request));
   list.after = request.param("marker").value_or("");
   DL_CO_TRY(Encoding encoding, parse_encoding(request));
   DL_CO_TRY(auto permit, call->permit("s3:ListBucket"));
@@ -67,7 +68,7 @@ Task<void> list_objects(Call* call) {
 
 Task<void> list_objects_v2(Call* call) {
   const Request& request = call->request;
-  DL_CO_TRY(auto list, parse(request));
+  DL_CO_TRY(auto list, parse_list(request));
   const auto token = request.param("continuation-token");
   const auto start_after = request.param("start-after");
   if (token) {

@@ -3,6 +3,7 @@
 #include "api/s3/limits.h"
 #include "api/s3/listing.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 // ListParts and ListMultipartUploads.
 namespace dl::api::s3 {

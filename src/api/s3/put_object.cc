@@ -1,5 +1,6 @@
 #include "api/s3/call.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 namespace {
@@ -19,7 +20,7 @@ struct Put {
   std::unique_ptr<objects::BodySource> body;
 };
 
-Result<Put> parse(Call* call) {
+Result<Put> parse_put(Call* call) {
   Put put;
   DL_TRY(BodyPlan plan, plan_body(call));
   put.request.size = plan.size;
@@ -33,7 +34,7 @@ Result<Put> parse(Call* call) {
   return put;
 }
 
-net::HttpHeaders render(const objects::PutResult& result) {
+net::HttpHeaders render_put(const objects::PutResult& result) {
   net::HttpHeaders headers;
   headers.add("ETag", quote(result.etag));
   add_version(headers, "x-amz-version-id", result.versioned, result.null, result.version);
@@ -47,9 +48,9 @@ net::HttpHeaders render(const objects::PutResult& result) {
 Task<void> put_object(Call* call) {
   DL_CO_TRY(auto permit, call->permit("s3:PutObject"));
   DL_CO_OK(check_wait(*call));
-  DL_CO_TRY(Put put, parse(call));
+  DL_CO_TRY(Put put, parse_put(call));
   DL_CO_TRY(auto result, co_await call->objects->put(std::move(permit), std::move(put.request), put.body.get()));
-  co_return co_await send_empty(call, 200, render(result));
+  co_return co_await send_empty(call, 200, render_put(result));
 }
 
 }  // namespace dl::api::s3

@@ -2,6 +2,7 @@
 #include "api/s3/checksums.h"
 #include "api/s3/text.h"
 #include "base/log.h"
+#include "base/task.h"
 
 namespace dl::api::s3 {
 namespace {

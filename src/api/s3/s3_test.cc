@@ -7,11 +7,29 @@
 #include "api/s3/text.h"
 #include "api/s3/xml_reader.h"
 #include "api/s3/xml_writer.h"
+#include "base/task.h"
+#include "net/runtime.h"
+#include "objects/objects.h"
 
 using namespace dl;
 using namespace dl::api::s3;
 using dl::api::s3::testing::Ask;
 using dl::api::s3::testing::World;
+
+namespace {
+
+Task<void> collect(World* world, std::vector<objects::Objects::ConflictRow>* rows) {
+  DL_CO_TRY(*rows, co_await world->objects().list_conflicts(world->permit("s3:ListBucketVersions", "data", {}), {}, 10));
+  co_return Result<void>();
+}
+
+Task<void> settle(World* world, VersionId keep) {
+  DL_CO_TRY(auto put, co_await world->objects().resolve(world->permit("s3:PutObject", "data", "k"), {false, keep}));
+  CHECK(put.size == 4);
+  co_return Result<void>();
+}
+
+}  // namespace
 
 TEST_CASE("a refused write reads nothing of its body, so that Expect: 100-continue is answered first") {
   World world;
@@ -86,6 +104,55 @@ TEST_CASE("a device answers for changes of buckets that they are done at the hub
   answer = world.ask({.target = "/", .region = "us-east-1"});
   CHECK(answer.status == 400);
   CHECK(answer.tag("Region") == "field-01");
+}
+
+TEST_CASE("two writes that did not know each other are a conflict until somebody settles it") {
+  World world;
+  world.make_bucket("data");
+  world.ask({.method = "PUT", .target = "/data/k", .body = "ours"});
+  world.clock().advance(Millis(1000));
+  world.write_elsewhere("data", "k", "theirs");
+  auto answer = world.ask({.target = "/data/k"});
+  CHECK(answer.body == "theirs");
+  CHECK(answer.header("x-demilune-conflict") == "1");
+  std::vector<objects::Objects::ConflictRow> rows;
+  auto listed = world.runtime().run([&]() { return collect(&world, &rows); });
+  REQUIRE(listed.ok());
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].key == "k");
+  CHECK(rows[0].principals == std::vector<std::string>{"user/bob", "user/admin"});
+  const VersionId keep = rows[0].heads.at(0).version;
+  CHECK(world.runtime().run([&]() { return settle(&world, keep); }).ok());
+  answer = world.ask({.target = "/data/k"});
+  CHECK(answer.body == "ours");
+  CHECK_FALSE(answer.has("x-demilune-conflict"));
+  CHECK_FALSE(world.runtime().run([&]() { return settle(&world, keep); }).ok());
+}
+
+TEST_CASE("a body that lies elsewhere is shown, waited for, and refused when nobody can bring it") {
+  World world({.region = "field-01", .hub = false});
+  world.hold_bucket("data");
+  world.write_elsewhere("data", "k", "from the hub");
+  auto answer = world.ask({.method = "HEAD", .target = "/data/k"});
+  CHECK(answer.status == 200);
+  CHECK(answer.header("x-demilune-availability") == "remote");
+  CHECK(answer.length == 12);
+  CHECK(world.ask({.target = "/data"}).body.find("<Key>k</Key>") != Bytes::npos);
+  answer = world.ask({.target = "/data/k"});
+  CHECK(answer.status == 403);
+  CHECK(answer.code() == "InvalidObjectState");
+  world.set_waiter(objects::BodyState::kWaited);
+  answer = world.ask({.target = "/data/k"});
+  CHECK(answer.status == 503);
+  CHECK(answer.has("Retry-After"));
+  world.set_waiter(objects::BodyState::kHere);
+  answer = world.ask({.target = "/data/k"});
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "from the hub");
+  CHECK(answer.header("x-demilune-availability") == "local");
+  CHECK(answer.header("x-demilune-durable") == "hub");
+  answer = world.ask({.method = "PUT", .target = "/data/mine", .body = "x"});
+  CHECK(answer.header("x-demilune-durable") == "local");
 }
 
 TEST_CASE("a large body comes back whole through many chunks") {

@@ -1,6 +1,7 @@
 #include "api/s3/call.h"
 #include "api/s3/copy.h"
 #include "api/s3/text.h"
+#include "base/task.h"
 
 // UploadPart and UploadPartCopy.
 namespace dl::api::s3 {

@@ -6,15 +6,6 @@ namespace {
 
 using As = Column::As;
 
-void show_images(Session& s, const format::Json& answer) {
-  s.out.rows(answer, "images",
-             {{"NAME", "name"},
-              {"DIGEST", "digest"},
-              {"ARCHITECTURE", "architecture"},
-              {"SIZE", "size", As::kBytes},
-              {"IMPORTED", "imported"}});
-}
-
 Result<int> import(Session& s, const Args& args) {
   std::string path = args.text("PATH"), to = "/api/v1/images";
   if (args.has("--name")) to += "?name=" + escape(args.text("--name"));
@@ -31,14 +22,19 @@ Result<int> import(Session& s, const Args& args) {
   }
   DL_TRY(auto* node, s.api());
   Pull pull = [&](char* out, size_t n) { return tar ? tar->read(out, n) : file->read(out, n); };
-  DL_TRY(auto answer, node->upload(to, std::move(pull), size));
-  show_images(s, answer);
+  DL_TRY(auto image, node->upload(to, std::move(pull), size));
+  s.out.item(image, {{"Name", "name"},
+                     {"Digest", "digest"},
+                     {"Platform", "os"},
+                     {"Architecture", "architecture"},
+                     {"Size", "size", As::kBytes}});
   return 0;
 }
 
 Result<int> list(Session& s, const Args&) {
   DL_TRY(auto answer, s.get("/api/v1/images"));
-  show_images(s, answer);
+  s.out.rows(answer, "images",
+             {{"NAME", "name"}, {"DIGEST", "digest"}, {"SIZE", "size", As::kBytes}, {"IMPORTED", "imported"}});
   return 0;
 }
 

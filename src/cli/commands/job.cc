@@ -78,13 +78,13 @@ Result<Json> body_of(const Args& args) {
 
 // Shows output as it comes, until the job has ended and all of it was seen.
 Result<void> follow(Session& s, const std::string& path, bool until_end) {
-  std::string after;
+  uint64_t offset = 0;
   for (;;) {
-    DL_TRY(auto chunk, s.get(path + "/logs" + (after.empty() ? "" : "?after=" + escape(after))));
+    DL_TRY(auto chunk, s.get(path + "/logs?offset=" + std::to_string(offset)));
     DL_TRY(auto data, from_base64(chunk.text("data_base64")));
     s.out.raw(data);
-    bool more = chunk.text("next") != after;
-    after = chunk.text("next");
+    bool more = chunk.number("next_offset") > static_cast<int64_t>(offset);
+    offset = static_cast<uint64_t>(chunk.number("next_offset"));
     if (more) continue;
     if (!until_end || chunk.text("end") == "true") return {};
     s.wait(kPollEvery);

@@ -147,28 +147,38 @@ Result<int> presign(Session& s, const Args& args) {
 
 std::vector<Command> object_commands() {
   const Positional object{"OBJECT", "s3://BUCKET/KEY"};
+  constexpr std::string_view kKeys =
+      "Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE, as for all S3 "
+      "tools.\n"
+      "Without --endpoint (here: a data port, 7443) or AWS_ENDPOINT_URL the local node is asked.";
   const Option version{"--version", Take::kValue, "ID", "This version instead of the current one"};
   return {
       {"ls",
        "List buckets or objects",
-       "Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as for all S3 tools.",
+       kKeys,
        "demilune ls s3://mission/reports/",
        {{"PREFIX", "s3://BUCKET/PREFIX", Positional::Count::kOptional}},
        {{"--recursive", Take::kFlag, "", "What is below as well"}},
        ls},
       {"cp",
        "Copy one object: up, down or across",
-       "",
+       kKeys,
        "demilune cp plan.txt s3://mission/",
        {{"FROM", "File or s3://BUCKET/KEY"}, {"TO", "File or s3://BUCKET/KEY"}},
        {version},
        cp},
-      {"cat", "Write an object to standard output", "", "demilune cat s3://mission/plan.txt", {object}, {version}, cat},
-      {"rm", "Delete one object", "", "demilune rm s3://mission/plan.txt", {object}, {version}, rm},
-      {"stat", "What is known of an object", "", "demilune stat s3://mission/plan.txt", {object}, {version}, stat},
+      {"cat",
+       "Write an object to standard output",
+       kKeys,
+       "demilune cat s3://mission/plan.txt",
+       {object},
+       {version},
+       cat},
+      {"rm", "Delete one object", kKeys, "demilune rm s3://mission/plan.txt", {object}, {version}, rm},
+      {"stat", "What is known of an object", kKeys, "demilune stat s3://mission/plan.txt", {object}, {version}, stat},
       {"presign",
        "Make an address that works without a key for a time",
-       "",
+       kKeys,
        "demilune presign s3://mission/plan.txt --expires 1h",
        {object},
        {{"--expires", Take::kValue, "TIME", "How long (1h, at most 7d)"},

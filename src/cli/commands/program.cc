@@ -35,7 +35,11 @@ Result<int> version(Session& s, const Args&) {
   return 0;
 }
 
-Result<int> demo(Session& s, const Args& args) { return s.hooks->run_demo({args.has("--check"), args.text("--keep")}); }
+Result<int> demo(Session& s, const Args& args) {
+  if (!s.hooks->run_demo)
+    return error(Code::kUnsupported, "this build of demilune carries no demo", "Run `./dev demo` in the source tree.");
+  return s.hooks->run_demo({args.has("--check"), args.text("--keep")});
+}
 
 // docs/cli.md, made from the same table as the help.
 std::string cell(std::string_view text) {

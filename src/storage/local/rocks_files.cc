@@ -151,7 +151,7 @@ class RocksFiles : public rocksdb::FileSystem {
   IOStatus NewWritableFile(const std::string& path, const FileOptions&, std::unique_ptr<rocksdb::FSWritableFile>* out,
                            IODebugContext*) override {
     if (!files_->watermark) return read_only();
-    auto file = CipherWriteFile::create(files_->fs(), path, files_->key(), files_->random());
+    auto file = CipherWriteFile::create(files_->fs(), path, files_->key(), files_->randomness());
     if (file.ok()) *out = std::make_unique<WritableFile>(files_, *std::move(file), manifest_number(path));
     return answer(*files_, file);
   }

@@ -23,7 +23,7 @@ class KvFiles {
 
   FileSystem& fs() const { return fs_; }
   BytesView key() const { return key_; }
-  Random& random() const { return random_; }
+  Random& randomness() const { return random_; }
 
   // Without a watermark every call that would change something is refused: for a look before opening.
   Watermark* watermark = nullptr;

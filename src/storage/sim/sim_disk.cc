@@ -139,7 +139,7 @@ class SimDisk::Lock : public FileLock {
   std::string path_;
 };
 
-SimDisk::SimDisk(uint64_t seed) : engine_(seed) {
+SimDisk::SimDisk(uint64_t seed) : random_(seed) {
   auto root = std::make_shared<Node>();
   root->dir = true;
   live_["/"] = durable_["/"] = root;
@@ -240,7 +240,7 @@ SimDisk::NodePtr SimDisk::find(const std::string& path) const {
 Bytes SimDisk::torn(const Node& node) {
   Bytes old = node.synced ? *node.synced : node.now.substr(0, node.synced_size);
   const Bytes& now = node.now;
-  switch (engine_() % 5) {
+  switch (random_.below(5)) {
     case 0:
       return old;
     case 1:
@@ -256,14 +256,14 @@ Bytes SimDisk::torn(const Node& node) {
     }
     case 3: {  // the tail is missing
       if (now.size() <= old.size()) return old;
-      Bytes cut = now.substr(0, old.size() + engine_() % (now.size() - old.size() + 1));
+      Bytes cut = now.substr(0, old.size() + random_.below(now.size() - old.size() + 1));
       std::memcpy(cut.data(), old.data(), old.size());
       return cut;
     }
     default: {  // the tail is zeros
       if (now.size() <= old.size()) return now;
       Bytes zeroed = now;
-      size_t from = old.size() + engine_() % (now.size() - old.size() + 1);
+      size_t from = old.size() + random_.below(now.size() - old.size() + 1);
       std::fill(zeroed.begin() + static_cast<ptrdiff_t>(from), zeroed.end(), '\0');
       return zeroed;
     }
@@ -274,7 +274,7 @@ void SimDisk::crash() {
   std::lock_guard lock(m_);
   for (auto& [dir, changes] : pending_) {
     bool in_order = chance();
-    size_t kept = engine_() % (changes.size() + 1);
+    size_t kept = random_.below(changes.size() + 1);
     for (size_t i = 0; i < changes.size(); i++)
       if (in_order ? i < kept : chance()) apply(durable_, changes[i]);
   }

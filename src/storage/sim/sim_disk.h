@@ -6,11 +6,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "storage/file_system.h"
 
 namespace dl::storage {
@@ -89,7 +89,7 @@ class SimDisk : public FileSystem {
   };
   Verdict gate(const std::string& path, Needs needs);
   Result<void> gate_read(const std::string& path) const;
-  bool chance() { return engine_() & 1; }
+  bool chance() { return random_.below(2) == 1; }
   static void apply(Tree& tree, const Change& change);
   void change(const std::string& dir, Change change);
   static std::string dir_of(const std::string& path);
@@ -97,7 +97,7 @@ class SimDisk : public FileSystem {
   NodePtr find(const std::string& path) const;
 
   mutable std::recursive_mutex m_;
-  std::mt19937_64 engine_;
+  SeededRandom random_;
   Tree live_;
   Tree durable_;
   std::map<std::string, std::vector<Change>> pending_;

@@ -13,6 +13,7 @@
 namespace dl::storage::testing {
 
 inline const std::string kPart = "default";
+inline constexpr size_t kBedStepBytes = 1 << 20;  // every bed's limit of one step
 
 class Bed {
  public:

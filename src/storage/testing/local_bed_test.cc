@@ -13,6 +13,7 @@ class LocalBed : public Bed {
  public:
   LocalBed(FileSystem& fs, std::string dir) : fs_(fs), dir_(std::move(dir)) {
     limits_.reserve_percent = 0;
+    limits_.committer.step_bytes = kBedStepBytes;
     limits_.write_buffer_bytes = 1 << 20;
     limits_.segment_bytes = 1 << 20;
     limits_.blob_bytes = 300'000;

@@ -7,7 +7,9 @@ namespace {
 
 class MemoryBed : public Bed {
  public:
-  explicit MemoryBed(Committer::Mode mode) { options_.mode = mode, reopen(); }
+  explicit MemoryBed(Committer::Mode mode) {
+    options_.mode = mode, options_.committer.step_bytes = kBedStepBytes, reopen();
+  }
   Store& store() override { return *store_; }
   void reopen() override {
     store_.reset();

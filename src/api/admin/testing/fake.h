@@ -7,13 +7,13 @@
 
 #include "api/admin/admin.h"
 #include "api/admin/context.h"
-#include "base/task.h"
 #include "crypto/hash.h"
 #include "format/json.h"
 #include "journal/space_setup.h"
 #include "storage/memory/memory_store.h"
 
-// A node in memory, for tests of the API: real control state and fleet, everything else a fake.
+// Included behind base/task.h. A node in memory, for tests of the API: real control state and fleet, everything else a
+// fake.
 namespace dl::api::admin::testing {
 
 // Believes the header X-Test-User; denies what is in `denied`; keeps what was asked.
@@ -104,15 +104,15 @@ class FakeImages : public Images {
   Bytes imported;
 
   Result<std::vector<ImageInfo>> list() override { return images; }
-  Task<std::vector<ImageInfo>> import(net::BodyReader* archive, std::string name) override {
+  Task<ImageInfo> import(net::BodyReader& archive, std::string name) override {
     char piece[100];
     for (;;) {
-      DL_CO_TRY(size_t n, co_await archive->read(piece, sizeof piece));
+      DL_CO_TRY(size_t n, co_await archive.read(piece, sizeof piece));
       if (n == 0) break;
       imported.append(piece, n);
     }
     images.push_back({name, "sha256:00", "linux", "amd64", imported.size(), WallTime()});
-    co_return images;
+    co_return images.back();
   }
   Result<void> remove(const std::string& name) override {
     if (std::erase_if(images, [&](const auto& i) { return i.name == name; }) == 0)
@@ -136,11 +136,11 @@ class FakeWorkloads : public Workloads {
     if (which != "j") return error(Code::kNotFound, "there is no job '" + which + "'");
     return job();
   }
-  Result<LogChunk> logs(const std::string&, const std::string& after) override {
-    return LogChunk{after.empty() ? Bytes("a\0\xff", 3) : Bytes(), "t1", true};
+  Result<LogChunk> logs(const std::string&, uint64_t offset, size_t) override {
+    return LogChunk{offset == 0 ? Bytes("a\0\xff", 3) : Bytes(), 3, true};
   }
-  Result<void> cancel(const std::string&, const std::string&) override { return {}; }
-  Result<void> remove(const std::string&, const std::string&) override { return {}; }
+  Result<void> cancel(const std::string&) override { return {}; }
+  Result<void> remove(const std::string&) override { return {}; }
 
  private:
   static JobInfo job() {

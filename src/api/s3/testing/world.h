@@ -7,12 +7,17 @@
 
 #include "access/sign.h"
 #include "base/clock.h"
+#include "gate/permit.h"
 #include "objects/bucket_source.h"
 
 // A whole node's S3 side in memory, without sockets: memory partition, journal, audit, gate with a few users, objects
 // and the handler. Requests are signed and handed to the handler as the HTTP server would.
 namespace dl::net {
 class Runtime;
+}
+
+namespace dl::objects {
+class Objects;
 }
 
 namespace dl::api::s3 {
@@ -68,6 +73,16 @@ class World {
   size_t audit_records();  // of all decisions so far
   size_t blob_count();     // bodies on the memory disk after freeing what is due
 
+  // Another node writes the key without knowing what is here: at the hub its record and body arrive, at a device it
+  // comes with the hub's history, without its body.
+  void write_elsewhere(const std::string& bucket, const Bytes& key, const Bytes& body);
+  // What a waiter answers from now on; kHere brings the bodies that are wanted. Without a call: no waiter.
+  void set_waiter(objects::BodyState state);
+  // At a device: the bucket is held though nobody may create it here.
+  void hold_bucket(const std::string& name);
+
+  objects::Objects& objects();
+  gate::Permit permit(const std::string& action, const std::string& bucket, const Bytes& key);
   S3Handler& handler();
   net::Runtime& runtime();
 

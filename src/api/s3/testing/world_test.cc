@@ -15,6 +15,8 @@
 #include "base/task.h"
 #include "crypto/hash.h"
 #include "gate/gate.h"
+#include "journal/follow.h"
+#include "journal/receive.h"
 #include "journal/space_setup.h"
 #include "net/runtime.h"
 #include "objects/objects.h"
@@ -118,8 +120,51 @@ std::string Answer::tag(std::string_view element) const {
   return body.substr(from + open.size(), body.find('<', from + open.size()) - from - open.size());
 }
 
+namespace {
+
+// Answers for the link: with kHere the body comes first.
+struct Waiter : objects::BodyWaiter {
+  objects::BodyState state = objects::BodyState::kNoLink;
+  std::function<void()> bring;
+  void want(const BucketId&, const RecordHash&, Millis, std::function<void(objects::BodyState)> done) override {
+    if (state == objects::BodyState::kHere) bring();
+    done(state);
+  }
+};
+
+// The other node of a bucket's space, with a partition of its own.
+struct Other {
+  Other(const journal::Space& like, bool home, const Clock& clock, Random& random)
+      : store(std::vector<std::string>{"default"}, clock, random) {
+    space.bucket = like.bucket;
+    space.self = NodeId::of("other-id-16-byte");
+    space.home = home;
+    space.id_key = like.id_key;
+    space.blobs = store.find_blobs("default");
+    step([this](storage::Batch& b) { return journal::create_space(b, space); });
+  }
+  ~Other() { store.stop(); }
+  void step(storage::Step work) { store.find_partition("default")->commit_wait(std::move(work)).value(); }
+  std::unique_ptr<storage::View> view() { return store.find_partition("default")->snapshot().value(); }
+  storage::MemoryStore store;
+  journal::Space space;
+  uint64_t written = 0;
+};
+
+storage::WrittenBody write_body(storage::BlobStore& blobs, const Bytes& body) {
+  auto writer = blobs.create(body.size()).value();
+  writer->append(body).value();
+  return writer->finish().value();
+}
+
+}  // namespace
+
 struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSource {
-  explicit Impl(WorldOptions o) : options(std::move(o)), clock(*access_time()), time(options.clock ? options.clock : &clock), store(make_store()) {
+  explicit Impl(WorldOptions o)
+      : options(std::move(o)),
+        clock(*access_time()),
+        time(options.clock ? options.clock : &clock),
+        store(make_store()) {
     runtime.start();
     gate_room = std::make_unique<gate::Gate>(
         gate::Gate::Config{.node_name = "node",
@@ -137,6 +182,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
     deps.buckets = this;
     deps.spaces = this;
     deps.gate = gate_room.get();
+    deps.waiter = &waiter;
     objects_room = std::make_unique<objects::Objects>(std::move(deps));
     handler = std::make_unique<S3Handler>(S3Config{options.region}, *objects_room, *gate_room, random);
   }
@@ -176,6 +222,9 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
   }
   Result<objects::BucketInfo> create_bucket(const std::string& by, const std::string& name) override {
     if (!options.hub) return error(Code::kUnsupported, "done at the hub in this version");
+    return hold_bucket(by, name);
+  }
+  Result<objects::BucketInfo> hold_bucket(const std::string& by, const std::string& name) {
     objects::BucketInfo bucket;
     {
       std::lock_guard lock(m);
@@ -244,6 +293,8 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
   std::unique_ptr<objects::Objects> objects_room;
   std::unique_ptr<S3Handler> handler;
   std::function<void()> before_body;
+  Waiter waiter;
+  std::map<std::string, std::unique_ptr<Other>> others;
 };
 
 namespace {
@@ -318,6 +369,67 @@ void World::make_bucket(const std::string& name) {
 S3Handler& World::handler() { return *impl_->handler; }
 net::Runtime& World::runtime() { return impl_->runtime; }
 ManualClock& World::clock() { return impl_->clock; }
+void World::write_elsewhere(const std::string& bucket, const Bytes& key, const Bytes& body) {
+  journal::Space& here = *impl_->spaces.at(impl_->buckets.at(bucket).id);
+  auto& slot = impl_->others[bucket];
+  if (!slot) slot = std::make_unique<Other>(here, !here.home, *impl_->time, impl_->random);
+  Other& other = *slot;
+  const journal::Moment now{impl_->time->wall()};
+  journal::Draft draft;
+  draft.key = key;
+  draft.principal = "user/bob";
+  draft.object.size = body.size();
+  draft.object.body_hash = crypto::sha256(body);
+  draft.object.etag = to_hex(crypto::md5(body));
+  draft.fresh = write_body(*other.store.find_blobs("default"), body);
+  RecordHash hash;
+  other.step([&](storage::Batch& b) -> Result<void> {
+    DL_TRY(auto written, journal::append(b, other.space, draft, now));
+    hash = written.hash;
+    return journal::mark_given(b, other.space, ++other.written);
+  });
+  storage::BlobStore* blobs = impl_->store->find_blobs("default");
+  auto bring = [this, &here, blobs, body, hash, now] {
+    journal::ArrivedBody arrived;
+    arrived.body_hash = crypto::sha256(body);
+    arrived.fresh = write_body(*blobs, body);
+    impl_->partition().commit_wait([&](storage::Batch& b) -> Result<void> {
+      DL_TRY(bool taken, journal::body_arrived(b, here, hash, arrived, now));
+      (void)taken;
+      return {};
+    }).value();
+  };
+  if (here.home) {
+    auto items = journal::read_journal(*other.view(), other.space, other.space.self, 1, 100, 1 << 20).value();
+    impl_->partition().commit_wait([&](storage::Batch& b) -> Result<void> {
+      DL_TRY(auto received, journal::receive_records(b, here, other.space.self, 1, items, now));
+      (void)received;
+      return {};
+    }).value();
+    bring();
+    impl_->partition().commit_wait([&](storage::Batch& b) -> Result<void> {
+      DL_TRY(size_t looked_at, journal::commit_ready(b, here, 100, now));
+      (void)looked_at;
+      return {};
+    }).value();
+    return;
+  }
+  auto piece = journal::read_history(*other.view(), other.space, {}, 1 << 20).value();
+  impl_->partition().commit_wait([&](storage::Batch& b) -> Result<void> {
+    DL_TRY(auto applied, journal::apply_history(b, here, *piece, now));
+    (void)applied;
+    return {};
+  }).value();
+  impl_->waiter.bring = bring;
+}
+
+void World::set_waiter(objects::BodyState state) { impl_->waiter.state = state; }
+void World::hold_bucket(const std::string& name) { impl_->hold_bucket("user/admin", name).value(); }
+objects::Objects& World::objects() { return *impl_->objects_room; }
+gate::Permit World::permit(const std::string& action, const std::string& bucket, const Bytes& key) {
+  gate::Identity who = impl_->gate_room->act_as({.principal = "user/admin"});
+  return impl_->gate_room->authorize(who, {action, bucket, key, {}}).value();
+}
 void World::bump_revision() { ++impl_->number; }
 void World::bump_revision_during_next_body() {
   impl_->before_body = [this] { bump_revision(); };

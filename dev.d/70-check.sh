@@ -1,0 +1,122 @@
+# check: what CI runs. Cheap steps first; every step runs even when one before failed, unless it cannot. Ends with the line
+# "N passed, N failed", counting each unit test program, each client test and each campaign.
+CHECK_PASSED=0 CHECK_FAILED=0 CHECK_NOTES=()
+
+# step NAME COMMAND...: one thing that passes or fails.
+step() {
+  local name="$1" started=$SECONDS
+  shift
+  echo "=== $name"
+  if "$@"; then
+    CHECK_PASSED=$((CHECK_PASSED + 1))
+  else
+    CHECK_FAILED=$((CHECK_FAILED + 1))
+    CHECK_NOTES+=("$name")
+    echo "!!! $name failed"
+  fi
+  echo "--- $name: $((SECONDS - started)) s"
+}
+
+# Adds what a test runner counted: passed and failed, from its last summary line in the log.
+tally() { # LOG PATTERN_PASSED PATTERN_FAILED
+  local passed failed
+  passed=$(grep -oE "$2" "$1" | tail -n 1 | grep -oE '[0-9]+' | head -n 1 || true)
+  failed=$(grep -oE "$3" "$1" | tail -n 1 | grep -oE '[0-9]+' | head -n 1 || true)
+  CHECK_PASSED=$((CHECK_PASSED + ${passed:-0}))
+  CHECK_FAILED=$((CHECK_FAILED + ${failed:-0}))
+}
+
+unit_tests() { # PRESET
+  local log="build/ctest-$1.log"
+  ctest --test-dir "build/$1" --output-on-failure -j2 ${2:+$2 "$3"} 2>&1 | tee "$log" | grep -vE '^ *Start ' || true
+  local total failed
+  total=$(grep -oE 'tests failed out of [0-9]+' "$log" | grep -oE '[0-9]+$' || echo 0)
+  failed=$(grep -oE '[0-9]+ tests failed out of' "$log" | grep -oE '^[0-9]+' || echo "${total:-1}")
+  CHECK_PASSED=$((CHECK_PASSED + total - failed))
+  CHECK_FAILED=$((CHECK_FAILED + failed))
+  [ "$total" -gt 0 ] && [ "$failed" -eq 0 ]
+}
+
+client_tests() {
+  local log=build/clients.log status=0
+  outside_clients 2>&1 | tee "$log" | tail -n 40 || status=$?
+  tally "$log" '[0-9]+ passed' '[0-9]+ failed'
+  return "$status"
+}
+
+fuzz_all() { # SECONDS each
+  local binary failed=0
+  for binary in $(find build/asan/src -name 'fuzz_*' -type f -perm -u+x | sort); do
+    fuzz_one "$(basename "$binary" | sed s/^fuzz_//)" "$1" >"build/fuzz.log" 2>&1 ||
+      { tail -n 30 build/fuzz.log; echo "replay: ./dev fuzz $(basename "$binary" | sed s/^fuzz_//) --seconds $1"; failed=1; }
+  done
+  return "$failed"
+}
+
+# Seeds in tests/fuzz/NAME; what the fuzzer finds stays in build/fuzz/NAME.
+fuzz_one() {
+  local name="$1" seconds="$2" binary corpus
+  binary=$(find build/asan/src -name "fuzz_$name" -type f | head -n 1)
+  [ -n "$binary" ] || { echo "fuzz: no target '$name'; there are: $(find build/asan/src -name 'fuzz_*' -type f -printf '%f ' | sed 's/fuzz_//g')" >&2; return 2; }
+  corpus="build/fuzz/$name"
+  mkdir -p "$corpus"
+  local seeds=()
+  [ -d "tests/fuzz/$name" ] && seeds=("tests/fuzz/$name")
+  "$binary" -max_total_time="$seconds" -rss_limit_mb=3000 -timeout=20 -max_len=70000 -artifact_prefix="build/fuzz/" "$corpus" "${seeds[@]}"
+}
+
+cmd_fuzz() {
+  local name="${1:?fuzz NAME [--seconds N]}" seconds=60
+  [ "${2:-}" = --seconds ] && seconds="$3"
+  cmd_build asan "fuzz_$name"
+  fuzz_one "$name" "$seconds"
+}
+
+# Power cuts and bit flips at any size: ./dev crash --cuts 10000
+cmd_crash() {
+  cmd_build debug storage_crash storage_flip
+  build/debug/src/storage/storage_crash "$@"
+}
+
+check_format() {
+  git ls-files '*.cc' '*.h' | xargs clang-format-19 --dry-run -Werror
+}
+
+# clang-tidy on what the last commit changed; ./dev tidy BASE for more.
+cmd_tidy() {
+  local base="${1:-HEAD~1}" files
+  files=$(git diff --name-only --diff-filter=d "$base" -- 'src/*.cc' 2>/dev/null | grep -vE '_(fuzz|test|bench)\.cc$' | head -n 20 || true)
+  [ -n "$files" ] || return 0
+  # shellcheck disable=SC2086
+  clang-tidy-19 -p build/asan --quiet $files 2>/dev/null
+}
+
+campaign() { # NAME COMMAND...: quiet unless it fails
+  local log="build/campaign.log"
+  shift
+  "$@" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
+  tail -n 2 "$log"
+}
+
+cmd_check() {
+  local fuzz_seconds="${FUZZ_SECONDS:-20}"
+  cmd_setup
+  mkdir -p build
+  step "house rules" tools/check_house.py
+  step "format" check_format
+  step "debug build" cmd_build debug
+  step "unit tests and storage campaigns" unit_tests debug
+  step "release build" cmd_build release
+  step "real clients" client_tests
+  step "bad input" campaign bad-input outside_bad_input
+  step "SIGKILL under load" campaign kill outside_kill
+  step "bounded memory and files" campaign bounded outside_bounded
+  step "demo" campaign demo build/demilune demo --check
+  step "sanitizer build" cmd_build asan
+  step "unit tests under ASan and UBSan" unit_tests asan -E '^(storage_|journal_|compute)'
+  step "fuzzing, ${fuzz_seconds} s a target" fuzz_all "$fuzz_seconds"
+  step "clang-tidy on the last commit" cmd_tidy
+  for note in "${CHECK_NOTES[@]}"; do echo "failed: $note"; done
+  echo "$CHECK_PASSED passed, $CHECK_FAILED failed"
+  [ "$CHECK_FAILED" -eq 0 ]
+}
