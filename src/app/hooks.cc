@@ -1,5 +1,6 @@
 #include "app/hooks.h"
 
+#include "app/demo.h"
 #include "app/local_files.h"
 #include "app/serve.h"
 #include "compute/doctor.h"
@@ -28,6 +29,7 @@ cli::Hooks make_hooks() {
   h.version = kVersion;
   h.run_node = [](const cli::UpOptions& options) { return serve(options, kVersion); };
   h.enroll_device = enroll;
+  h.run_demo = run_demo;
   h.local_doctor = local_doctor;
   h.files = &local_files();
   return h;

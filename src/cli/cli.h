@@ -32,6 +32,7 @@ struct Enrolled {
 // `demilune demo`.
 struct DemoOptions {
   bool check = false;
+  bool bare = false;  // only the hub and the two devices, left running
   std::string keep;  // directory; empty: a throw-away one
 };
 

@@ -145,7 +145,11 @@ Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames
   bool ours = std::find(shared.begin(), shared.end(), hello.space) != shared.end();
   if (!ours) {
     DL_TRY(bool receivable, spaces_.may_receive(peer_, hello.space));
-    if (!receivable) return {};  // not assigned (any more): neither told nor taken
+    if (!receivable) {  // not assigned (any more, or yet): neither told nor taken
+      told_early_.insert_or_assign(hello.space, hello);
+      if (told_early_.size() > kMaxHelloSpaces) return error(Code::kLimit, "more spaces than a session holds");
+      return {};
+    }
   }
   DL_OK(greet({hello.space}, out));
   auto& state = states_[hello.space];
@@ -243,6 +247,11 @@ Result<MetaSession::Frames> MetaSession::on_change() {
   Frames out;
   DL_TRY(auto shared, spaces_.shared_with(peer_));
   DL_OK(greet(shared, out));
+  // The peer says its hello of a space once: one that came before we knew the space counts from now on.
+  for (const auto& id : shared) {
+    auto early = told_early_.extract(id);
+    if (!early.empty() && !states_[id].heard) DL_OK(on_space_hello(early.mapped(), out));
+  }
   for (auto& [id, state] : states_) {
     if (spaces_.is_home(id) && std::find(shared.begin(), shared.end(), id) == shared.end()) state.heard = false;
     DL_OK(push(id, state, out));

@@ -90,6 +90,8 @@ class MetaSession {
   uint64_t wall_millis_ = 0;
   uint64_t history_bytes_ = 0, record_bytes_ = 0;  // unacknowledged
   std::map<BucketId, SpaceState> states_;
+  // What the peer told of spaces that are not ours yet: the projection that names them may come later in this session.
+  std::map<BucketId, format::SpaceHello> told_early_;
 };
 
 format::DenyFrame deny_of(const Error& error);

@@ -38,7 +38,7 @@ Result<int> version(Session& s, const Args&) {
 Result<int> demo(Session& s, const Args& args) {
   if (!s.hooks->run_demo)
     return error(Code::kUnsupported, "this build of demilune carries no demo", "Run `./dev demo` in the source tree.");
-  return s.hooks->run_demo({args.has("--check"), args.text("--keep")});
+  return s.hooks->run_demo({args.has("--check"), args.has("--bare"), args.text("--keep")});
 }
 
 // docs/cli.md, made from the same table as the help.
@@ -77,6 +77,7 @@ std::vector<Command> program_commands() {
        "demilune demo --check",
        {},
        {{"--check", Take::kFlag, "", "Play it alone and judge"},
+        {"--bare", Take::kFlag, "", "No story: hub and two devices, left running"},
         {"--keep", Take::kValue, "DIR", "Keep everything there"}},
        demo},
       {"reference",
