@@ -6,6 +6,8 @@ cmd_build() {
   [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"build-$preset.log" 2>&1 ||
     { cat "build-$preset.log" >&2; rm -f "build-$preset.log"; return 1; }
   rm -f "build-$preset.log"
+  # The release is the program; tests are of the other builds.
+  [ "$preset" != release ] || [ $# -gt 0 ] || set -- demilune s3_bench
   local quiet=(); [ -t 1 ] || quiet=(--quiet)
   cmake --build "build/$preset" ${1:+--target "$@"} -- "${quiet[@]}"
   if [ "$preset" = release ] && [ -x build/release/src/app/demilune ]; then

@@ -72,11 +72,6 @@ cmd_fuzz() {
   fuzz_one "$name" "$seconds"
 }
 
-# Power cuts and bit flips at any size: ./dev crash --cuts 10000
-cmd_crash() {
-  cmd_build debug storage_crash storage_flip
-  build/debug/src/storage/storage_crash "$@"
-}
 
 check_format() {
   git ls-files '*.cc' '*.h' | xargs clang-format-19 --dry-run -Werror

@@ -64,7 +64,7 @@ Bytes pending_key(const BucketId& bucket, BytesView key, const RecordHash& hash)
 Bytes place_key(const RecordHash& hash);                                                      // 11
 Bytes manifest_key(const RecordHash& hash);                                                   // 13
 Bytes wanted_key(const BucketId& bucket, Hlc hlc, const RecordHash& hash);                    // 14 bucket ~hlc hash
-Bytes arriving_key(const RecordHash& hash);                                                   // 15 hash: node-local, sync
+Bytes arriving_key(const RecordHash& hash);  // 15 hash: node-local, sync
 // The last N bytes of a row key as an id: pending, wanted, place. Precondition: the key is long enough.
 RecordHash trailing_hash(BytesView row_key);
 NodeId trailing_node(BytesView row_key);

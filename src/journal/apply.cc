@@ -162,7 +162,8 @@ Result<void> Apply::take_state(const format::HistoryState& state) {
   return {};
 }
 
-// The home is past this place. What is tentative here still was ended, or its work is done.
+// The home is past this place. Purges and attributes that are tentative here still have done their work. A version
+// would have left a row, an end or a verdict; one that has none is kept aside, never dropped.
 Result<void> Apply::settle_place(const NodeId& origin, uint64_t oseq) {
   DL_TRY(auto slot, load_journal(work_.batch(), work_.space().bucket, origin, oseq));
   if (!slot) return bad("a place of a journal is missing here");
@@ -171,9 +172,13 @@ Result<void> Apply::settle_place(const NodeId& origin, uint64_t oseq) {
   DL_TRY(auto pending, load_pending(work_.batch(), work_.space().bucket, known.record.key, slot->hash));
   if (!pending || pending->status != Status::kTentative) return {};
   DL_OK(key_of(known.record.key));
-  if (known.is_version()) return work_.bury(slot->hash, known.record.key, 0, false, now_.wall);
-  work_.clear_pending(known.record.key, slot->hash);
-  return {};
+  if (!known.is_version()) {
+    work_.clear_pending(known.record.key, slot->hash);
+    return {};
+  }
+  known.row.status = Status::kHeld;
+  work_.set_pending(known.record.key, slot->hash, {Status::kHeld, 0, static_cast<uint32_t>(Reason::kNoTrace)});
+  return work_.save_version(known);
 }
 
 Result<void> Apply::take_decided(const format::HistoryDecided& decided) {

@@ -16,6 +16,8 @@ enum class Reason : uint32_t {
   kLabel = 6,
   kQuota = 7,
   kMassDelete = 8,
+  kAccepted = 9,  // held until its body is at the home, then committed
+  kNoTrace = 10,  // follower: the home is past it, but neither row, end nor verdict came; kept, never dropped
 };
 
 // Versions that a synced record ended keep their body this long at the home.

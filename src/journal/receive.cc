@@ -12,7 +12,7 @@ using format::Record;
 using format::Status;
 using storage::Scan;
 
-Error fork(const NodeId& origin, uint64_t oseq) {
+Error forked(const NodeId& origin, uint64_t oseq) {
   return error(Code::kForeign,
                "journal " + origin.hex() + " has two different records at place " + std::to_string(oseq),
                "A disk image was restored or a device cloned. It must go on under a new incarnation.");
@@ -44,14 +44,14 @@ class Intake {
 Result<void> Intake::compare(uint64_t oseq, const RecordHash& hash) {
   DL_TRY(auto have, load_journal(work_.batch(), work_.space().bucket, origin_, oseq));
   if (!have) return error(Code::kCorrupt, "place " + std::to_string(oseq) + " of a journal is missing");
-  if (have->hash != hash) return fork(origin_, oseq);
+  if (have->hash != hash) return forked(origin_, oseq);
   return {};
 }
 
 Result<void> Intake::check(const Record& record, uint64_t oseq) {
   if (record.space != work_.space().bucket || record.origin != origin_ || record.oseq != oseq)
     return error(Code::kCorrupt, "a record came that belongs to another place");
-  if (record.previous != tip_) return fork(origin_, oseq - 1);
+  if (record.previous != tip_) return forked(origin_, oseq - 1);
   return {};
 }
 
@@ -90,12 +90,13 @@ Result<void> Intake::place_new(const RecordHash& hash, const Bytes& bytes, Recor
   const Bytes key = record.key;
   const Hlc hlc = record.hlc;
   bool envelope = !record.body_envelope.empty();
-  DL_TRY(Known known, work_.admit(hash, bytes, std::move(record), status));
+  DL_TRY(Known known, work_.admit(hash, bytes, std::move(record), decided && !verdict ? Status::kHeld : status));
   work_.row().hlc = merge_hlc(work_.row().hlc, now_.wall, hlc);
   if (verdict) return recompute_view(work_, key);
   if (decided) {
-    // The home is past it and left neither row nor verdict: it was ended, or its work is done.
-    if (known.is_version()) DL_OK(work_.bury(hash, key, 0, false, now_.wall));
+    // The home is past it: purges and attributes have done their work. A version would have left a row, an end or a
+    // verdict; one that has none is kept aside, never dropped.
+    if (known.is_version()) work_.set_pending(key, hash, {Status::kHeld, 0, static_cast<uint32_t>(Reason::kNoTrace)});
     return {};
   }
   work_.set_pending(key, hash, {});
@@ -229,7 +230,10 @@ Result<bool> body_arrived(storage::Batch& batch, const Space& space, const Recor
   if (body.manifest) batch.put(format::manifest_key(hash), format::encode_manifest(*body.manifest));
   DL_OK(work.set_body(known, to_row(pieces)));
   DL_TRY(auto* row, work.origin(known.record.origin));
-  bool turn = space.home && known.row.status == Status::kTentative && known.record.oseq <= row->scanned;
+  DL_TRY(auto pending, load_pending(batch, space.bucket, known.record.key, hash));
+  bool accepted =
+      pending && pending->status == Status::kHeld && pending->reason == static_cast<uint32_t>(Reason::kAccepted);
+  bool turn = space.home && (accepted || (known.row.status == Status::kTentative && known.record.oseq <= row->scanned));
   if (turn) {
     DL_OK(commit_record(work, hash, now, now.wall + kUndoWindow));
   } else {
@@ -277,18 +281,15 @@ Result<bool> accept_held(storage::Batch& batch, const Space& space, const Record
   if (known.is_tombstone()) return false;
   DL_TRY(auto pending, load_pending(batch, space.bucket, known.record.key, hash));
   if (!pending || pending->status != Status::kHeld) return error(Code::kConflict, "the record is not held");
-  if (known.is_version()) {
-    known.row.status = Status::kTentative;
-    DL_OK(work.save_version(known));
-  } else {
-    work.move_entry(known.record.key, hash, pending->csn, work.next_csn());  // tells that the verdict is gone
+  if (!is_ready(known)) {
+    // It stays held until its body is here: to followers its place is decided, so it must never be without a verdict.
+    pending->reason = static_cast<uint32_t>(Reason::kAccepted);
+    work.set_pending(known.record.key, hash, *pending);
+    return true;
   }
-  work.set_pending(known.record.key, hash, {});
-  if (is_ready(known)) {
-    DL_OK(commit_record(work, hash, now, now.wall + kUndoWindow));
-  } else {
-    DL_OK(recompute_view(work, known.record.key));
-  }
+  if (!known.is_version())
+    work.move_entry(known.record.key, hash, pending->csn, work.next_csn());  // the verdict is gone
+  DL_OK(commit_record(work, hash, now, now.wall + kUndoWindow));
   work.finish();
   return true;
 }

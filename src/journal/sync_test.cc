@@ -204,6 +204,24 @@ TEST_CASE("a held record leaves every view, keeps its bytes, and comes back when
   CHECK(f.a.read("k") == "by a removed author");
 }
 
+TEST_CASE("a held record that is accepted before its body is at the hub is not lost at its writer") {
+  Fleet f;
+  auto w = f.a.put("k", "its only copy is at a");
+  f.give(f.hub, f.a.space.self, 1, f.journal(f.a)).value();
+  f.hub
+      .step([&](storage::Batch& x) {
+        return set_verdict(x, f.hub.space, w.hash, format::Status::kHeld, Reason::kAuthor);
+      })
+      .value();
+  CHECK(f.hub.step([&](storage::Batch& x) { return accept_held(x, f.hub.space, w.hash, f.hub.now()); }).value());
+  f.follow(f.a, f.hub);  // seed 25868: the writer took it for ended and freed the body
+  CHECK(f.hub.read("k") == "-");
+  f.body(f.a, f.hub, w.hash);
+  CHECK(f.hub.read("k") == "its only copy is at a");
+  f.follow(f.a, f.hub);
+  CHECK(f.a.read("k") == "its only copy is at a");
+}
+
 TEST_CASE("records that come for a deleted bucket are held with their bodies") {
   Fleet f;
   auto w = f.a.put("k", "written offline");

@@ -216,7 +216,7 @@ bool RequestParser::validate_expect() {
     refuse(417, "an unknown expectation");
     return false;
   }
-  expects_continue_ = request_.chunked || *request_.content_length > 0;
+  expects_continue_ = request_.chunked || request_.headers.find("Content-Length");
   return true;
 }
 

@@ -19,6 +19,12 @@ Result<void> ServerConnection::make_head(int status, const HttpHeaders& headers,
                                          bool chunked) {
   DL_REQUIRE(status >= 200 && status <= 599, "a final status");
   head_.clear();
+  // An empty body needs no "100 Continue", but a client that asks for it all the same and gets the final answer in its
+  // place (botocore, as in Debian's AWS CLI) reads the next answer on this connection wrongly.
+  if (continue_due_ && !request_chunked_ && body_left_ == 0) {
+    continue_due_ = false;
+    head_ = "HTTP/1.1 100 Continue\r\n\r\n";
+  }
   fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
   for (const auto& h : headers.list()) {
     if (!is_token(h.name) || !is_header_value(h.value)) {

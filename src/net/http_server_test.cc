@@ -83,6 +83,21 @@ TEST_CASE("100 Continue comes when the handler reads, not before, and not when t
   CHECK(client.read_until("\r\n\r\n3").starts_with("HTTP/1.1 200"));
 }
 
+TEST_CASE("an empty upload that asks for 100 Continue gets it, and the connection goes on") {
+  EchoServer server;
+  RawClient client(server.address());
+  std::string head = "PUT /slurp HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n";
+  for (int i = 0; i < 2; ++i) {
+    client.send(head);
+    server.await_held(1);
+    server.release();
+    CHECK(client.read_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
+    std::string answer = client.read_until("\r\n\r\n0");
+    CHECK(answer.starts_with("HTTP/1.1 200"));
+    CHECK(!has(answer, "Connection: close"));
+  }
+}
+
 TEST_CASE("a refused upload gets its answer instead of 100 Continue, then the connection ends") {
   EchoServer server;
   RawClient client(server.address());

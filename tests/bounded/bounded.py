@@ -9,8 +9,9 @@
 idle: resident memory of a hub that holds so many objects, after a restart and after a listing of all.
 uploads: so many PUTs of that size at once; the peak of resident memory. Each body comes back with the right hash.
 mixed: writes, reads, listings, deletes, multipart uploads over a fixed set of keys; resident memory and open files at
-the end are at most 10 % (or 4 MiB, or 8 files: one more file of the store) above the highest of the first third. Before, buffers are filled once (96 MiB of small objects
-over few keys): their size is a setting, and a short run would otherwise measure how far they are filled.
+the end are at most 10 % (or 4 MiB, or 8 files: what one more file of the store makes) above the highest of the first
+third. Before, buffers are filled once (96 MiB of small objects over few keys): their size is a setting, and a short run
+would otherwise measure how far they are filled.
 Exit code 0 when all bounds hold; prints what was measured either way. All requests come from --seed.
 """
 

@@ -19,7 +19,8 @@ using dl::api::s3::testing::World;
 namespace {
 
 Task<void> collect(World* world, std::vector<objects::Objects::ConflictRow>* rows) {
-  DL_CO_TRY(*rows, co_await world->objects().list_conflicts(world->permit("s3:ListBucketVersions", "data", {}), {}, 10));
+  DL_CO_TRY(*rows,
+            co_await world->objects().list_conflicts(world->permit("s3:ListBucketVersions", "data", {}), {}, 10));
   co_return Result<void>();
 }
 

@@ -34,11 +34,12 @@ class Campaign {
     if (args_.mode == "every") every_call();
     if (args_.mode == "eio") errors(Code::kIo);
     if (args_.mode == "enospc") errors(Code::kNoSpace);
-    std::printf("storage_crash %s, seed %llu, plant %s: %llu passed, %llu failed (%llu writes acknowledged, %llu "
-                "faults while opening)\n",
-                args_.mode.c_str(), static_cast<unsigned long long>(args_.seed), args_.plant.c_str(),
-                static_cast<unsigned long long>(tally_.passed), static_cast<unsigned long long>(tally_.failed),
-                static_cast<unsigned long long>(tally_.acknowledged), static_cast<unsigned long long>(tally_.in_open));
+    std::printf(
+        "storage_crash %s, seed %llu, plant %s: %llu passed, %llu failed (%llu writes acknowledged, %llu "
+        "faults while opening)\n",
+        args_.mode.c_str(), static_cast<unsigned long long>(args_.seed), args_.plant.c_str(),
+        static_cast<unsigned long long>(tally_.passed), static_cast<unsigned long long>(tally_.failed),
+        static_cast<unsigned long long>(tally_.acknowledged), static_cast<unsigned long long>(tally_.in_open));
     return tally_.failed == 0 && tally_.passed > 0 ? 0 : 1;
   }
 

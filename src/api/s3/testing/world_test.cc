@@ -393,33 +393,41 @@ void World::write_elsewhere(const std::string& bucket, const Bytes& key, const B
     journal::ArrivedBody arrived;
     arrived.body_hash = crypto::sha256(body);
     arrived.fresh = write_body(*blobs, body);
-    impl_->partition().commit_wait([&](storage::Batch& b) -> Result<void> {
-      DL_TRY(bool taken, journal::body_arrived(b, here, hash, arrived, now));
-      (void)taken;
-      return {};
-    }).value();
+    impl_->partition()
+        .commit_wait([&](storage::Batch& b) -> Result<void> {
+          DL_TRY(bool taken, journal::body_arrived(b, here, hash, arrived, now));
+          (void)taken;
+          return {};
+        })
+        .value();
   };
   if (here.home) {
     auto items = journal::read_journal(*other.view(), other.space, other.space.self, 1, 100, 1 << 20).value();
-    impl_->partition().commit_wait([&](storage::Batch& b) -> Result<void> {
-      DL_TRY(auto received, journal::receive_records(b, here, other.space.self, 1, items, now));
-      (void)received;
-      return {};
-    }).value();
+    impl_->partition()
+        .commit_wait([&](storage::Batch& b) -> Result<void> {
+          DL_TRY(auto received, journal::receive_records(b, here, other.space.self, 1, items, now));
+          (void)received;
+          return {};
+        })
+        .value();
     bring();
-    impl_->partition().commit_wait([&](storage::Batch& b) -> Result<void> {
-      DL_TRY(size_t looked_at, journal::commit_ready(b, here, 100, now));
-      (void)looked_at;
-      return {};
-    }).value();
+    impl_->partition()
+        .commit_wait([&](storage::Batch& b) -> Result<void> {
+          DL_TRY(size_t looked_at, journal::commit_ready(b, here, 100, now));
+          (void)looked_at;
+          return {};
+        })
+        .value();
     return;
   }
   auto piece = journal::read_history(*other.view(), other.space, {}, 1 << 20).value();
-  impl_->partition().commit_wait([&](storage::Batch& b) -> Result<void> {
-    DL_TRY(auto applied, journal::apply_history(b, here, *piece, now));
-    (void)applied;
-    return {};
-  }).value();
+  impl_->partition()
+      .commit_wait([&](storage::Batch& b) -> Result<void> {
+        DL_TRY(auto applied, journal::apply_history(b, here, *piece, now));
+        (void)applied;
+        return {};
+      })
+      .value();
   impl_->waiter.bring = bring;
 }
 
