@@ -30,7 +30,7 @@ WRAPPED = [
     (r"<(sys/socket|netinet/\w+|arpa/inet|sys/un|netdb|sys/epoll)\.h>", ("src/net/", "src/app/", "bench/")),
     (r"<poll\.h>", ("src/net/", "src/app/", "bench/", "src/compute/process.cc")),
     (r"<(spawn|sched|sys/wait|sys/mount|sys/prctl)\.h>", ("src/compute/", "src/app/", "src/storage/crash/")),
-    (r"<(fstream|filesystem)>", ("src/storage/posix_", "src/compute/")),
+    (r"<(fstream|filesystem)>", ("src/storage/posix_", "src/compute/", "src/app/demo")),
     (r"<thread>", ("src/base/thread.h",)),
 ]
 # Time, randomness, threads, files and sockets come only through their rooms, so that a node can run on a virtual world.
@@ -43,7 +43,7 @@ BANNED = [
     (r"(?<![\w>:])::(open|unlink|rename|mkdir|rmdir|read|write|close|stat)\s*\(|(?<![\w.>:])(openat2?|creat|fopen|fdopen|fsync|fdatasync|pwrite|pread|preadv2|ftruncate|fallocate)\s*\(",
      "a raw file call outside the file-system seam", ("src/storage/posix_", "src/net/", "src/compute/", "src/registry/", "src/app/")),
     (r"\bstd::(ofstream|ifstream|fstream)\b|std::filesystem", "a raw file outside the file-system seam",
-     ("src/storage/posix_", "src/compute/")),
+     ("src/storage/posix_", "src/compute/", "src/app/demo")),
     (r"(?<![\w>:])::(socket|connect|accept4?|bind|listen|sendmsg|recvmsg)\s*\(", "a raw socket outside net", ("src/net/", "src/app/")),
     (r"(?<![\w.>:])(::)?(fork|vfork|execve?|execvp|posix_spawnp?|popen)\s*\(|(?<![\w>:])::system\s*\(", "a process started outside its file",
      ("src/compute/", "src/app/")),
