@@ -168,13 +168,25 @@ Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames
   for (const auto& head : hello.heads) {
     auto& journal = state.journals[head.origin];
     journal.sent = journal.acked = head.oseq;
-    if (head.origin == node_ && head.oseq > journal.known)
-      return error(
-          Code::kForeign,
-          peer_.name + " holds more of this node's journal than this node does; was this disk restored?",
-          "Nothing was changed. Keep both copies and ask for help: this node must go on under a new incarnation.");
+    if (head.origin == node_) DL_OK(check_head(hello.space, head, journal.known));
   }
   return push(hello.space, state, out);
+}
+
+// What the other side holds of our own journal must be a beginning of it. Found before any history is taken: that would
+// count places of another journal as decided, and hide what was written here.
+Result<void> MetaSession::check_head(const BucketId& space, const format::JournalHead& head, uint64_t known) {
+  const char* next =
+      "Nothing was changed. Keep both copies and ask for help: this node must go on under a new incarnation.";
+  if (head.oseq > known)
+    return error(Code::kForeign,
+                 peer_.name + " holds more of this node's journal than this node does; was this disk restored?", next);
+  if (head.hash.is_zero()) return {};
+  DL_TRY(auto ours, spaces_.place_hash(space, head.origin, head.oseq));
+  if (!ours.is_zero() && ours != head.hash)
+    return error(Code::kForeign,
+                 peer_.name + " holds another journal of this node than this node does; was this disk restored?", next);
+  return {};
 }
 
 Result<void> MetaSession::on_records(const format::RecordsFrame& records, Frames& out) {

@@ -73,6 +73,7 @@ class MetaSession {
   Result<void> greet(const std::vector<BucketId>& spaces, Frames& out);
   Result<void> on_hello(const format::HelloFrame& hello, Frames& out);
   Result<void> on_space_hello(const format::SpaceHello& hello, Frames& out);
+  Result<void> check_head(const BucketId& space, const format::JournalHead& head, uint64_t known);
   Result<void> answer_early(const std::vector<BucketId>& shared, Frames& out);
   Result<void> on_records(const format::RecordsFrame& records, Frames& out);
   Result<void> on_records_ack(const format::RecordsAckFrame& ack, Frames& out);

@@ -208,7 +208,7 @@ TEST_CASE("a hub from the past is refused and nothing is lost") {
 
 TEST_CASE("a device whose disk was set back ends the session with a clear error and the hub keeps its records") {
   // Less than the hub has of its journal; as much, but another record; more, on another beginning.
-  for (size_t writes : {0, 2}) {
+  for (size_t writes : {0, 1, 2}) {
     CAPTURE(writes);
     Trio t;
     t.a.node.put("k", "v");
@@ -222,15 +222,10 @@ TEST_CASE("a device whose disk was set back ends the session with a clear error 
     Link link(t.hub, old_a);
     link.connect();
     run({&link});
-    if (writes == 1) {
-      // Equal lengths look equal: the next write shows it.
-      old_a.node.put("next", "x");
-      link.change();
-      run({&link});
-    }
     REQUIRE(link.ended);
     CHECK(link.ended->code == Code::kForeign);
     CHECK(picture(t.hub) == before);
+    // The history of the other journal was not taken, so what was written since is still shown.
     if (writes > 0) CHECK(old_a.node.read("other0") == "x");
   }
 }
