@@ -120,7 +120,7 @@ void World::switch_versioning() {
 
 Bytes World::new_body() {
   Bytes body = "body " + std::to_string(truth_.size()) + " of " + std::to_string(setup_.seed);
-  if (one_in(60))
+  if (one_in(150))
     body += Bytes(sync::kChunkBytes + random_.below(500'000), static_cast<char>('a' + truth_.size() % 26));
   if (one_in(30)) body.clear();
   return body;

@@ -13,7 +13,7 @@ namespace dl::sim {
 
 struct Setup {
   uint64_t seed = 1;
-  size_t steps = 150;
+  size_t steps = 80;
   std::string plant;  // empty: none
   bool trace = false;
 };
