@@ -29,6 +29,7 @@ void put(pb::Frame& m, const HelloFrame& f) {
       auto* j = s->add_heads();
       j->set_origin(head.origin.bytes());
       j->set_oseq(head.oseq);
+      if (!head.hash.is_zero()) j->set_hash(head.hash.bytes());
     }
   }
 }
@@ -128,7 +129,11 @@ Result<Frame> take_hello(const pb::HelloFrame& h) {
     space.decided_csn = s.decided_csn();
     for (const auto& j : s.heads()) {
       DL_TRY(auto origin, NodeId::from_bytes(j.origin()));
-      space.heads.push_back({origin, j.oseq()});
+      RecordHash hash;
+      if (!j.hash().empty()) {
+        DL_TRY(hash, RecordHash::from_bytes(j.hash()));
+      }
+      space.heads.push_back({origin, j.oseq(), hash});
     }
     f.spaces.push_back(std::move(space));
   }

@@ -22,6 +22,7 @@ enum class Channel : uint8_t { kMeta = 1, kBodies = 2 };
 struct JournalHead {
   NodeId origin;
   uint64_t oseq = 0;
+  RecordHash hash{};  // of the record at oseq; zero: not told
   bool operator==(const JournalHead&) const = default;
 };
 struct SpaceHello {

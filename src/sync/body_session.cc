@@ -79,7 +79,8 @@ Result<BodySession::Frames> BodySession::on_frame(const format::Frame& frame) {
       return out_of_place("an acknowledgement of bytes that it was not sent");
     outgoing_bytes_ -= ack->offset - o.acked;
     o.acked = ack->offset;
-    if (o.acked == o.body.size && o.sent == o.body.size) outgoing_.erase(it);
+    if (first_ == ack->record) first_.reset();
+    if (o.acked == o.body.size && o.finished) outgoing_.erase(it);
   } else {
     return out_of_place(std::string(format::frame_name(frame)) + " on the body channel");
   }
@@ -159,10 +160,7 @@ Result<void> BodySession::on_body(const format::BodyFrame& frame, Frames& out) {
   auto it = incoming_.find(frame.record);
   if (it == incoming_.end()) {
     // The other side refused what we send, or it answers a wish that was given up meanwhile.
-    if (auto o = outgoing_.find(frame.record); frame.missing && o != outgoing_.end()) {
-      outgoing_bytes_ -= o->second.sent - o->second.acked;
-      outgoing_.erase(o);
-    }
+    if (frame.missing) give_up_outgoing(frame.record);
     return {};
   }
   auto& in = *it->second;
@@ -320,22 +318,43 @@ Result<void> BodySession::on_want(const format::WantFrame& want, Frames& out) {
   return {};
 }
 
+void BodySession::give_up_outgoing(const RecordHash& record) {
+  auto it = outgoing_.find(record);
+  if (it == outgoing_.end()) return;
+  outgoing_bytes_ -= it->second.sent - it->second.acked;
+  outgoing_.erase(it);
+  std::erase(order_, record);
+  if (first_ == record) first_.reset();
+}
+
+// In turn, a few frames each: a small body never waits for the end of a large one.
 Result<void> BodySession::send(Frames& out) {
-  while (!order_.empty() && outgoing_bytes_ < kWindowBytes) {
-    auto it = outgoing_.find(order_.front());
-    if (it == outgoing_.end()) {
-      order_.pop_front();
-      continue;
-    }
-    // In turn, a few frames each: a small body never waits for the end of a large one.
-    DL_OK(send_some(it->second, out));
+  for (size_t stuck = 0; stuck < order_.size();) {
+    if (!first_) first_ = order_.front();
+    auto& o = outgoing_.at(order_.front());
+    size_t before = out.size();
+    DL_OK(send_some(o, out));
+    stuck = out.size() == before ? stuck + 1 : 0;
     order_.pop_front();
-    if (it->second.sent < it->second.body.size) order_.push_back(it->first);
+    if (!o.finished) order_.push_back(o.record);
   }
   return {};
 }
 
+// Whether the next frame of that body fits into the window.
+bool BodySession::has_room(const Outgoing& o) const {
+  uint64_t kept = 0;
+  if (first_ && *first_ != o.record) {
+    // What the other side waits for before it acknowledges: a chunk or the end.
+    const auto& f = outgoing_.at(*first_);
+    uint64_t due = std::min<uint64_t>(f.body.size - f.acked, kChunkBytes + format::kFramePayloadBytes);
+    kept = due - std::min(due, f.sent - f.acked);
+  }
+  return outgoing_bytes_ + std::min<uint64_t>(format::kFramePayloadBytes, o.body.size - o.sent) + kept <= kWindowBytes;
+}
+
 Result<void> BodySession::send_some(Outgoing& o, Frames& out) {
+  if (!has_room(o)) return {};
   while (o.manifest_sent < o.body.manifest.size()) {
     format::BodyFrame frame;
     frame.record = o.record;
@@ -352,9 +371,9 @@ Result<void> BodySession::send_some(Outgoing& o, Frames& out) {
     if (!frame.data.empty()) DL_OK(spaces_.read_body(o.space, o.body, o.sent, frame.data.data(), frame.data.size()));
     o.sent += frame.data.size();
     outgoing_bytes_ += frame.data.size();
-    frame.last = o.sent == o.body.size;
+    frame.last = o.finished = o.sent == o.body.size;
     out.emplace_back(std::move(frame));
-  } while (o.sent < o.body.size && outgoing_bytes_ < kWindowBytes && ++frames < kFramesInTurn);
+  } while (!o.finished && ++frames < kFramesInTurn && has_room(o));
   return {};
 }
 

@@ -61,6 +61,7 @@ class BodySession {
     OpenedBody body;
     uint64_t sent = 0, acked = 0;
     size_t manifest_sent = 0;
+    bool finished = false;  // its last frame went out
   };
 
   Result<void> on_body(const format::BodyFrame& frame, Frames& out);
@@ -74,6 +75,8 @@ class BodySession {
   Result<bool> start_incoming(const WantedBody& wanted, Frames& out);
   Result<void> send(Frames& out);
   Result<void> send_some(Outgoing& body, Frames& out);
+  bool has_room(const Outgoing& body) const;
+  void give_up_outgoing(const RecordHash& record);
 
   Spaces& spaces_;
   DeviceId self_;
@@ -88,7 +91,10 @@ class BodySession {
   std::set<RecordHash> missing_, refused_;
   std::map<RecordHash, Outgoing> outgoing_;
   std::deque<RecordHash> order_;  // of outgoing_
-  uint64_t outgoing_bytes_ = 0;   // unacknowledged
+  // Of outgoing_: the window keeps room for it up to its next acknowledgement; then it is another one's turn. Without
+  // that, bodies that share the window could all wait for an acknowledgement that none has sent enough for.
+  std::optional<RecordHash> first_;
+  uint64_t outgoing_bytes_ = 0;  // unacknowledged
 };
 
 }  // namespace dl::sync

@@ -8,6 +8,7 @@
 #include "format/keys.h"
 #include "journal/follow.h"
 #include "journal/receive.h"
+#include "journal/work.h"
 
 namespace dl::sync {
 namespace {
@@ -72,9 +73,19 @@ Result<format::SpaceHello> JournalSpaces::hello(const BucketId& space) {
   hello.decided_csn = position.cursor.decided_csn;
   hello.fingerprint = position.fingerprint;
   // A follower takes no journals but its own: the home tells it of the rest by history.
-  for (const auto& head : heads)
-    if (h.space.home || head.origin == h.space.self) hello.heads.push_back({head.origin, head.received});
+  for (const auto& head : heads) {
+    if (!h.space.home && head.origin != h.space.self) continue;
+    DL_TRY(auto place, journal::load_journal(*view, space, head.origin, head.received));
+    hello.heads.push_back({head.origin, head.received, place ? place->hash : RecordHash{}});
+  }
   return hello;
+}
+
+Result<RecordHash> JournalSpaces::place_hash(const BucketId& space, const NodeId& origin, uint64_t oseq) {
+  DL_TRY(auto h, held(space));
+  DL_TRY(auto view, h.partition->snapshot());
+  DL_TRY(auto place, journal::load_journal(*view, space, origin, oseq));
+  return place ? place->hash : RecordHash{};
 }
 
 Result<format::RecordsFrame> JournalSpaces::give_records(const BucketId& space, const NodeId& origin, uint64_t from,

@@ -16,6 +16,7 @@ class JournalSpaces : public Spaces {
   Result<bool> may_receive(const Peer& peer, const BucketId& space) override;
   bool is_home(const BucketId& space) const override;
   Result<format::SpaceHello> hello(const BucketId& space) override;
+  Result<RecordHash> place_hash(const BucketId& space, const NodeId& origin, uint64_t oseq) override;
   Result<format::RecordsFrame> give_records(const BucketId& space, const NodeId& origin, uint64_t from,
                                             size_t max_bytes) override;
   Result<uint64_t> take_records(const Peer& peer, const format::RecordsFrame& records) override;

@@ -145,9 +145,10 @@ Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames
   bool ours = std::find(shared.begin(), shared.end(), hello.space) != shared.end();
   if (!ours) {
     DL_TRY(bool receivable, spaces_.may_receive(peer_, hello.space));
-    if (!receivable) {  // not assigned (any more, or yet): neither told nor taken
-      told_early_.insert_or_assign(hello.space, hello);
-      if (told_early_.size() > kMaxHelloSpaces) return error(Code::kLimit, "more spaces than a session holds");
+    if (!receivable) {
+      // Not assigned (any more), or the other side knows of an assignment before us: neither told nor taken until it
+      // is shared here, too. It says hello only once.
+      if (early_.size() < kMaxHelloSpaces) early_[hello.space] = hello;
       return {};
     }
   }
@@ -161,19 +162,31 @@ Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames
                    "Do not write to this hub; see docs/internals/sync-frames.md, 'A hub from the past'.");
     state.sent = state.acked = hello.epoch == state.epoch ? hello.csn : 0;
     state.decided = hello.epoch == state.epoch ? std::min(hello.decided_csn, hello.csn) : 0;
-    if (!ours) state.heard = false;  // take its records, give no history
+    state.paused = !ours;
   }
   for (auto& [origin, journal] : state.journals) journal.sent = journal.acked = 0;
   for (const auto& head : hello.heads) {
     auto& journal = state.journals[head.origin];
     journal.sent = journal.acked = head.oseq;
-    if (head.origin == node_ && head.oseq > journal.known)
-      return error(
-          Code::kForeign,
-          peer_.name + " holds more of this node's journal than this node does; was this disk restored?",
-          "Nothing was changed. Keep both copies and ask for help: this node must go on under a new incarnation.");
+    if (head.origin == node_) DL_OK(check_head(hello.space, head, journal.known));
   }
   return push(hello.space, state, out);
+}
+
+// What the other side holds of our own journal must be a beginning of it. Found before any history is taken: that would
+// count places of another journal as decided, and hide what was written here.
+Result<void> MetaSession::check_head(const BucketId& space, const format::JournalHead& head, uint64_t known) {
+  const char* next =
+      "Nothing was changed. Keep both copies and ask for help: this node must go on under a new incarnation.";
+  if (head.oseq > known)
+    return error(Code::kForeign,
+                 peer_.name + " holds more of this node's journal than this node does; was this disk restored?", next);
+  if (head.hash.is_zero()) return {};
+  DL_TRY(auto ours, spaces_.place_hash(space, head.origin, head.oseq));
+  if (!ours.is_zero() && ours != head.hash)
+    return error(Code::kForeign,
+                 peer_.name + " holds another journal of this node than this node does; was this disk restored?", next);
+  return {};
 }
 
 Result<void> MetaSession::on_records(const format::RecordsFrame& records, Frames& out) {
@@ -247,16 +260,20 @@ Result<MetaSession::Frames> MetaSession::on_change() {
   Frames out;
   DL_TRY(auto shared, spaces_.shared_with(peer_));
   DL_OK(greet(shared, out));
-  // The peer says its hello of a space once: one that came before we knew the space counts from now on.
-  for (const auto& id : shared) {
-    auto early = told_early_.extract(id);
-    if (!early.empty() && !states_[id].heard) DL_OK(on_space_hello(early.mapped(), out));
-  }
+  DL_OK(answer_early(shared, out));
   for (auto& [id, state] : states_) {
-    if (spaces_.is_home(id) && std::find(shared.begin(), shared.end(), id) == shared.end()) state.heard = false;
+    if (spaces_.is_home(id)) state.paused = std::find(shared.begin(), shared.end(), id) == shared.end();
     DL_OK(push(id, state, out));
   }
   return out;
+}
+
+Result<void> MetaSession::answer_early(const std::vector<BucketId>& shared, Frames& out) {
+  for (const auto& id : shared) {
+    auto early = early_.extract(id);
+    if (!early.empty()) DL_OK(on_space_hello(early.mapped(), out));
+  }
+  return {};
 }
 
 Result<MetaSession::Frames> MetaSession::on_change(const BucketId& space) {
@@ -268,12 +285,13 @@ Result<MetaSession::Frames> MetaSession::on_change(const BucketId& space) {
 }
 
 Result<void> MetaSession::push(const BucketId& space, SpaceState& state, Frames& out) {
-  if (!state.told || !state.heard) return {};
+  if (!state.told || !state.heard || state.paused) return {};
   return spaces_.is_home(space) ? push_history(space, state, out) : push_records(space, state, out);
 }
 
 Result<void> MetaSession::push_history(const BucketId& space, SpaceState& state, Frames& out) {
-  while (history_bytes_ < kWindowBytes) {
+  // A piece may be somewhat larger than asked for.
+  while (history_bytes_ + 2 * kStretchBytes <= kWindowBytes) {
     DL_TRY(auto stretch, spaces_.give_history(space, {state.epoch, state.sent, state.decided}, kStretchBytes));
     if (!stretch) {
       state.known = std::max(state.known, state.sent);
@@ -295,7 +313,7 @@ Result<void> MetaSession::push_history(const BucketId& space, SpaceState& state,
 // Only our own journal: what other devices wrote reaches the home from them, and us by its history.
 Result<void> MetaSession::push_records(const BucketId& space, SpaceState& state, Frames& out) {
   auto& journal = state.journals[node_];
-  while (record_bytes_ < kWindowBytes) {
+  while (record_bytes_ + format::kMaxFrameBytes <= kWindowBytes) {
     DL_TRY(auto frame, spaces_.give_records(space, node_, journal.sent + 1, format::kFramePayloadBytes));
     if (frame.items.empty()) {
       journal.known = journal.sent;
@@ -315,7 +333,7 @@ bool MetaSession::in_step() const {
   if (!greeted_) return false;
   return std::all_of(states_.begin(), states_.end(), [&](const auto& entry) {
     const auto& state = entry.second;
-    if (!state.heard) return true;
+    if (!state.heard || state.paused) return true;
     if (spaces_.is_home(entry.first)) return state.acked == state.known;
     auto own = state.journals.find(node_);
     return own == state.journals.end() || own->second.acked == own->second.known;

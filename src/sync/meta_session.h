@@ -61,6 +61,7 @@ class MetaSession {
   struct SpaceState {
     bool told = false;                                   // our hello went out
     bool heard = false;                                  // theirs came in
+    bool paused = false;                                 // home: unassigned, takes records and gives no history
     uint64_t epoch = 0, sent = 0, acked = 0, known = 0;  // of the history we give; known: our csn
     uint64_t decided = 0;  // as of where the other side knows the whole decided set, once what is sent arrives
     std::deque<Flight> flights;
@@ -72,6 +73,8 @@ class MetaSession {
   Result<void> greet(const std::vector<BucketId>& spaces, Frames& out);
   Result<void> on_hello(const format::HelloFrame& hello, Frames& out);
   Result<void> on_space_hello(const format::SpaceHello& hello, Frames& out);
+  Result<void> check_head(const BucketId& space, const format::JournalHead& head, uint64_t known);
+  Result<void> answer_early(const std::vector<BucketId>& shared, Frames& out);
   Result<void> on_records(const format::RecordsFrame& records, Frames& out);
   Result<void> on_records_ack(const format::RecordsAckFrame& ack, Frames& out);
   Result<void> on_history(const format::HistoryFrame& history, Frames& out);
@@ -90,8 +93,7 @@ class MetaSession {
   uint64_t wall_millis_ = 0;
   uint64_t history_bytes_ = 0, record_bytes_ = 0;  // unacknowledged
   std::map<BucketId, SpaceState> states_;
-  // What the peer told of spaces that are not ours yet: the projection that names them may come later in this session.
-  std::map<BucketId, format::SpaceHello> told_early_;
+  std::map<BucketId, format::SpaceHello> early_;  // of spaces that are not shared here yet
 };
 
 format::DenyFrame deny_of(const Error& error);

@@ -74,6 +74,8 @@ class Spaces {
   virtual bool is_home(const BucketId& space) const = 0;
   // Our own cursor, journal heads and fingerprint. Heads: what we hold of each journal without a gap.
   virtual Result<format::SpaceHello> hello(const BucketId& space) = 0;
+  // The hash of the record at a place of a journal; zero when nothing is known of that place here.
+  virtual Result<RecordHash> place_hash(const BucketId& space, const NodeId& origin, uint64_t oseq) = 0;
 
   // Our own journal from place `from` on, at most about max_bytes; no items when there is nothing. `given` and the seal
   // are durable before it returns.

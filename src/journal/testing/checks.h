@@ -3,12 +3,13 @@
 #include "journal/testing/world.h"
 
 // What must hold once every device has met the hub. Judged from what was written (Truth), not from what the journal
-// says happened.
+// says happened. A world has hub(), nodes() (pointers to TestNode), keys(), truth() and flag().
 namespace dl::journal::testing {
 
-class Checks {
+template <class World>
+class WorldChecks {
  public:
-  explicit Checks(World& world) : w_(world) {}
+  explicit WorldChecks(World& world) : w_(world) {}
 
   void run() {
     for (const auto& key : w_.keys()) {
@@ -170,6 +171,8 @@ class Checks {
   World& w_;
   std::map<RecordHash, Hashes> ancestors_;
 };
+
+using Checks = WorldChecks<World>;
 
 // Problems of one seed; empty: none.
 inline std::set<std::string> run_seed(uint64_t seed, Rules rules = {}, bool trace = false) {

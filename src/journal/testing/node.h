@@ -20,18 +20,21 @@ class TestNode {
   TestNode(const std::string& name, bool home, const ManualClock& clock, uint64_t seed, Rules rules = {},
            int64_t skew_millis = 0)
       : name_(name), clock_(clock), random_(seed), skew_(skew_millis) {
-    storage::MemoryOptions options;
-    options.mode = storage::Committer::Mode::kInline;
-    options.inline_limit = 8;
-    store_ = std::make_unique<storage::MemoryStore>(std::vector<std::string>{"default"}, clock, random_, options);
+    open();
     space.bucket = test_bucket();
     space.self = random_.id<NodeId>();
     space.home = home;
     space.id_key = Bytes(32, 'k');
-    space.blobs = store_->find_blobs("default");
     space.rules = rules;
     step([&](storage::Batch& b) { return create_space(b, space); }).value();
   }
+
+  // A crash: what was in memory is gone, what was acknowledged is found again.
+  void restart() {
+    store_.reset();
+    open();
+  }
+  storage::BlobStore* blobs() { return store_->find_blobs("default"); }
 
   const std::string& name() const { return name_; }
   storage::Partition& partition() { return *store_->find_partition("default"); }
@@ -134,10 +137,20 @@ class TestNode {
   Space space;
 
  private:
+  void open() {
+    storage::MemoryOptions options;
+    options.mode = storage::Committer::Mode::kInline;
+    options.inline_limit = 8;
+    store_ =
+        std::make_unique<storage::MemoryStore>(std::vector<std::string>{"default"}, clock_, random_, options, disk_);
+    space.blobs = blobs();
+  }
+
   std::string name_;
   const ManualClock& clock_;
   SeededRandom random_;
   int64_t skew_;
+  std::shared_ptr<storage::MemoryDisk> disk_ = std::make_shared<storage::MemoryDisk>();
   std::unique_ptr<storage::MemoryStore> store_;
 };
 
