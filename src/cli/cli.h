@@ -33,7 +33,7 @@ struct Enrolled {
 struct DemoOptions {
   bool check = false;
   bool bare = false;  // only the hub and the two devices, left running
-  std::string keep;  // directory; empty: a throw-away one
+  std::string keep;   // directory; empty: a throw-away one
 };
 
 struct LocalFinding {
