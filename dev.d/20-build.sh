@@ -2,14 +2,14 @@
 cmd_build() {
   local preset="${1:-release}"
   shift || true
-  cmd_setup
+  cmd_setup || return 1
   [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"build-$preset.log" 2>&1 ||
     { cat "build-$preset.log" >&2; rm -f "build-$preset.log"; return 1; }
   rm -f "build-$preset.log"
   # The release is the program; tests are of the other builds.
   [ "$preset" != release ] || [ $# -gt 0 ] || set -- demilune s3_bench
   local quiet=(); [ -t 1 ] || quiet=(--quiet)
-  cmake --build "build/$preset" ${1:+--target "$@"} -- "${quiet[@]}"
+  cmake --build "build/$preset" ${1:+--target "$@"} -- "${quiet[@]}" || return 1
   if [ "$preset" = release ] && [ -x build/release/src/app/demilune ]; then
     ln -sfn release/src/app/demilune build/demilune
   fi
