@@ -181,7 +181,8 @@ Result<void> NodeSpaces::refresh() {
       continue;
     }
     DL_TRY(auto position, journal::read_position(*view, intern(id, row.id_key)));
-    if (position.complete) ready.insert(id);
+    // Nothing heard is complete, too: a bucket is shown only when some of its history is here and none is missing.
+    if (position.complete && position.cursor.csn > 0) ready.insert(id);
     DL_TRY(auto held, view->get(held_key(id)));
     if (!held || *held != format::encode(row)) fresh.emplace(id, row);
   }
