@@ -1,4 +1,4 @@
-# build [release|debug|asan|tsan|fuzz] [TARGET...]
+# build [release|debug|asan|tsan] [TARGET...]
 cmd_build() {
   local preset="${1:-release}"
   shift || true
