@@ -77,12 +77,12 @@ Result<void> Committer::run_step(Waiting& waiting, std::optional<OverlayBatch>& 
   steps_++;
   DL_OK(engine_.admit(waiting.purpose));
   if (!group) group.emplace(engine_.newest());
-  OverlayBatch own(*group);
+  OverlayBatch own(static_cast<const View&>(*group));
   DL_OK(waiting.step(own));
   if (own.overlay().bytes() > limits_.step_bytes)
     return error(Code::kTooLarge, "one step would write " + std::to_string(own.overlay().bytes()) +
                                       " bytes, the limit is " + std::to_string(limits_.step_bytes));
-  group->absorb(own.overlay());
+  group->absorb(own.take());
   return {};
 }
 

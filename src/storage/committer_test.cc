@@ -139,7 +139,7 @@ TEST_CASE("erased ranges that touch become one, and a row put later shows throug
   Overlay later;
   later.erase_range("f", "h");
   later.put("g", "3");
-  overlay.absorb(later);
+  overlay.absorb(std::move(later));
   CHECK(overlay.ranges() == Overlay::Ranges{{"a", "k"}});
   CHECK(overlay.rows().size() == 2);
 }

@@ -99,9 +99,14 @@ void Overlay::erase_range(BytesView from_view, BytesView to_view) {
   ranges_.emplace(std::move(from), std::move(to));
 }
 
-void Overlay::absorb(const Overlay& later) {
+void Overlay::absorb(Overlay&& later) {
+  size_t both = bytes_ + later.bytes_;
   for (const auto& [from, to] : later.ranges_) erase_range(from, to);
-  for (const auto& [key, value] : later.rows_) value ? put(key, *value) : erase(key);
+  while (!later.rows_.empty()) {
+    auto done = rows_.insert(later.rows_.extract(later.rows_.begin()));
+    if (!done.inserted) done.position->second = std::move(done.node.mapped());
+  }
+  bytes_ = both;
 }
 
 bool Overlay::in_erased_range(BytesView key) const {

@@ -17,8 +17,8 @@ class Overlay {
   void put(BytesView key, BytesView value);
   void erase(BytesView key);
   void erase_range(BytesView from, BytesView to);  // an empty `to` is the end of the partition
-  // Adds what came later.
-  void absorb(const Overlay& later);
+  // Adds what came later, without copying its rows.
+  void absorb(Overlay&& later);
 
   bool in_erased_range(BytesView key) const;
   bool empty() const { return rows_.empty() && ranges_.empty(); }
@@ -38,6 +38,7 @@ class Overlay {
 class OverlayBatch : public Batch {
  public:
   explicit OverlayBatch(const View& base) : base_(base) {}
+  OverlayBatch(const OverlayBatch&) = delete;  // a batch on a batch is made from its View, not copied with its rows
   Result<std::optional<Bytes>> get(BytesView key) const override;
   Result<void> scan(BytesView from, BytesView to, const ScanFn& fn) const override;
   void put(BytesView key, BytesView value) override { own_.put(key, value); }
@@ -45,7 +46,8 @@ class OverlayBatch : public Batch {
   void erase_range(BytesView from, BytesView to) override { own_.erase_range(from, to); }
 
   const Overlay& overlay() const { return own_; }
-  void absorb(const Overlay& later) { own_.absorb(later); }
+  void absorb(Overlay&& later) { own_.absorb(std::move(later)); }
+  Overlay take() { return std::move(own_); }  // ends this batch
 
  private:
   const View& base_;
