@@ -294,6 +294,43 @@ TEST_CASE("a segment whose last body is gone is removed; what lives in others st
   CHECK((node.read(bodies[6]).value() == Bytes(100'000, 'g')));
 }
 
+TEST_CASE("the space of deleted rows comes back, and what lives stays readable") {
+  Node node;
+  node.limits.blob_file_bytes = 256 << 10;
+  node.limits.least_garbage_bytes = 256 << 10;
+  node.limits.deletion_window = 256;
+  node.limits.deletion_trigger = 64;
+  REQUIRE(node.open().ok());
+  auto key = [](int i) { return "row" + std::to_string(i); };
+  auto value = [](int i) { return std::string(8000, static_cast<char>('a' + i % 26)); };
+  for (int i = 0; i < 800; i++) REQUIRE(node.put(key(i), value(i)).ok());
+  auto disk_bytes = [&] {
+    uint64_t sum = 0;
+    for (const auto& path : node.files("/kv/default/")) sum += node.disk.content(path).size();
+    return sum;
+  };
+  uint64_t full = disk_bytes();
+  CHECK(full > 800 * 8000);
+  for (int i = 0; i < 800; i++) {
+    if (i % 10 == 0) continue;
+    REQUIRE(node.rows()
+                .commit_wait([&](Batch& batch) -> Result<void> {
+                  batch.erase(key(i));
+                  return {};
+                })
+                .ok());
+  }
+  for (int i = 0; i < 100; i++) REQUIRE(node.put("filler" + std::to_string(i), std::string(8000, 'z')).ok());
+  uint64_t last = full;
+  for (int i = 0; i < 100 && last > full / 2; i++) {
+    REQUIRE(node.store->reclaim().ok());
+    last = disk_bytes();
+  }
+  CHECK(last < full / 2);
+  for (int i = 0; i < 800; i += 10) CHECK(*node.rows().get(key(i)).value() == value(i));
+  CHECK(!node.rows().get(key(1)).value());
+}
+
 TEST_CASE("a full disk closes the store; it says so, waits, and opens again with all that was acknowledged") {
   Node node;
   node.limits.reopen_free_bytes = 1 << 20;

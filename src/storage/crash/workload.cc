@@ -84,6 +84,8 @@ LocalLimits small_limits() {
   limits.write_buffer_bytes = 64 << 10;
   limits.wal_bytes = 256 << 10;
   limits.blob_file_bytes = 64 << 10;
+  limits.least_garbage_bytes = 32 << 10;
+  limits.compact_interval = Millis(5);
   limits.cache_bytes = 1 << 20;
   return limits;
 }

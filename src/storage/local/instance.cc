@@ -3,6 +3,8 @@
 #include <rocksdb/db.h>
 #include <rocksdb/file_system.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "crypto/hash.h"
 #include "storage/local/store_rows.h"
@@ -12,6 +14,7 @@ namespace {
 
 constexpr size_t kFewRows = 64;           // a range of so few is erased row by row: no range tombstone is left
 constexpr size_t kBatchHeaderBytes = 12;  // RocksDB's own sequence and count, set by it later
+constexpr size_t kRowOverheadBytes = 64;  // in a batch, and the tip's own rows; only to reserve memory once
 constexpr uint64_t kWatermarkLag = kRingSlots / 2;
 
 rocksdb::Slice slice(BytesView b) { return {b.data(), b.size()}; }
@@ -97,7 +100,7 @@ Result<std::unique_ptr<View>> Instance::snapshot(std::shared_ptr<Instance> self)
 }
 
 Result<void> Instance::write(const Overlay& rows, Mark mark) {
-  rocksdb::WriteBatch batch;
+  rocksdb::WriteBatch batch(rows.bytes() + (rows.rows().size() + 2) * kRowOverheadBytes + kBatchHeaderBytes);
   for (const auto& [from, to] : rows.ranges()) DL_OK(erase_range(*db_, batch, from, to));
   for (const auto& [key, value] : rows.rows()) value ? batch.Put(slice(key), slice(*value)) : batch.Delete(slice(key));
 
@@ -120,6 +123,37 @@ Result<void> Instance::verify_files() const {
   auto status = db_->VerifyFileChecksums({});
   if (!status.ok()) return to_error(status);
   return {};
+}
+
+// Values from 512 bytes on lie in blob files, which tables point into. A blob file goes when nothing points into it, so
+// its living values are moved: of the oldest files first, as many as hold `budget` living bytes, because until the end
+// of the compaction both copies are there.
+Result<bool> Instance::reclaim_blob_files(uint64_t least_garbage, uint64_t budget) {
+  rocksdb::ColumnFamilyMetaData all;
+  db_->GetColumnFamilyMetaData(db_->DefaultColumnFamily(), &all);
+  auto& files = all.blob_files;
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) { return a.blob_file_number < b.blob_file_number; });
+  uint64_t total = 0, garbage = 0;
+  for (const auto& file : files) total += file.total_blob_bytes, garbage += file.garbage_blob_bytes;
+  if (garbage < least_garbage || garbage * 2 < total) return false;
+  size_t moved = 0;
+  for (uint64_t living = 0; moved < files.size(); moved++) {
+    living += files[moved].total_blob_bytes - files[moved].garbage_blob_bytes;
+    if (moved > 0 && living > budget) break;
+  }
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+  // RocksDB takes the first age * count files; half a file more, against rounding down.
+  options.blob_garbage_collection_age_cutoff =
+      std::min(1.0, (static_cast<double>(moved) + 0.5) / static_cast<double>(files.size()));
+  options.canceled = &closing_;
+  auto status = db_->CompactRange(options, nullptr, nullptr);
+  if (status.IsManualCompactionPaused()) return false;
+  if (!status.ok()) return to_error(status);
+  return true;
 }
 
 Result<void> Instance::flush_watermark() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,6 +56,12 @@ class Instance {
   // Reads every table and blob file and compares the checksum recorded for it. Errors: kCorrupt (the first damaged
   // file), kIo.
   Result<void> verify_files() const;
+  // Gives space back when at least half of the bytes in blob files, and `least_garbage`, are of deleted rows: moves
+  // what lives in the oldest of them, about `budget` bytes at most. True when it did; slow, one thread at a time, any
+  // other may go on reading and writing. Errors: kIo, kNoSpace.
+  Result<bool> reclaim_blob_files(uint64_t least_garbage, uint64_t budget);
+  // Ends a running reclaim_blob_files soon.
+  void stop_reclaiming() { closing_ = true; }
   // Writes the watermark if it is behind.
   Result<void> flush_watermark();
   std::optional<Error> failure() const { return failure_->get(); }
@@ -73,6 +80,7 @@ class Instance {
   std::shared_ptr<void> env_;  // of RocksDB; outlives db_
   std::unique_ptr<rocksdb::DB> db_;
   Tip tip_;
+  std::atomic<bool> closing_{false};
 };
 
 // An instance as a view of its newest state. The instance outlives it.

@@ -80,6 +80,17 @@ Result<void> LocalPartition::verify_files() const {
   return open->verify_files();
 }
 
+Result<bool> LocalPartition::reclaim_space() const {
+  DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
+  DL_TRY(auto open, instance());
+  return open->reclaim_blob_files(plan_.limits.least_garbage_bytes,
+                                  std::max(space.free_bytes / 2, plan_.limits.blob_file_bytes));
+}
+
+void LocalPartition::stop_reclaiming() const {
+  if (auto open = find_instance()) open->stop_reclaiming();
+}
+
 Result<void> LocalPartition::check_reserve(uint64_t bytes) const {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   uint64_t reserve = space.total_bytes / 100 * plan_.limits.reserve_percent;
@@ -170,6 +181,7 @@ void LocalPartition::close_for_space() {
     closing = std::move(instance_);
     state_ = State::kFull;
   }
+  closing->stop_reclaiming();
   StopSignal never;
   for (Millis waited{0}; closing.use_count() > 1; waited += kReaderPoll) {
     if (waited >= plan_.limits.close_deadline)

@@ -26,6 +26,10 @@ class LocalPartition : public Partition, private Engine {
 
   // Writes the watermark if it is behind. Any thread.
   void flush_watermark();
+  // As Instance::reclaim_blob_files, with a budget of half of the free space. Also kUnavailable.
+  Result<bool> reclaim_space() const;
+  // Ends a running reclaim_space soon; the next one does nothing until the partition is opened again.
+  void stop_reclaiming() const;
   // As Instance::verify_files. Also kUnavailable.
   Result<void> verify_files() const;
   // Whether a write of `bytes` more leaves the reserve alone. Errors: kNoSpace, kIo.

@@ -70,9 +70,9 @@ void set_blob_files(rocksdb::Options& o, const LocalLimits& limits) {
   o.enable_blob_files = true;
   o.min_blob_size = 512;
   o.blob_file_size = limits.blob_file_bytes;
-  o.enable_blob_garbage_collection = true;  // both thresholds, or deleted space does not come back
-  o.blob_garbage_collection_age_cutoff = 1.0;
-  o.blob_garbage_collection_force_threshold = 0.5;
+  // Not by every compaction: with any age cutoff each merge into a level would carry its bodies along again, and
+  // RocksDB's own trigger looks at the oldest files only. Instance::reclaim_blob_files does it when half is garbage.
+  o.enable_blob_garbage_collection = false;
   o.compression = rocksdb::kNoCompression;
   o.blob_compression_type = rocksdb::kNoCompression;
 }

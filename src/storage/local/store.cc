@@ -43,12 +43,11 @@ class Local : public LocalStore {
     return names;
   }
   Result<size_t> reclaim() override {
-    size_t count = 0;
+    DL_TRY(size_t freed, reclaim_bodies());
     for (auto& [name, part] : parts_) {
-      DL_TRY(size_t freed, part.blobs->reclaim());
-      count += freed;
+      DL_TRY([[maybe_unused]] bool moved, part.rows->reclaim_space());
     }
-    return count;
+    return freed;
   }
   Result<ScrubReport> scrub() override;
   uint64_t segment_bytes(std::string_view partition) const override {
@@ -58,8 +57,10 @@ class Local : public LocalStore {
   void stop() override;
 
  private:
+  Result<size_t> reclaim_bodies();
   void keep_watermarks();
   void keep_reclaiming();
+  void keep_compacting();
 
   DataDir dir_;
   const LocalLimits limits_;
@@ -67,6 +68,7 @@ class Local : public LocalStore {
   StopSignal stopping_;
   Thread watermarks_;
   Thread reclaimer_;
+  Thread compacter_;
 };
 
 Result<void> Local::open(FileSystem& fs, const std::vector<PartitionKeys>& partitions, const Clock& clock,
@@ -95,7 +97,17 @@ Result<void> Local::open(FileSystem& fs, const std::vector<PartitionKeys>& parti
   }
   watermarks_ = Thread("watermark", [this] { keep_watermarks(); });
   reclaimer_ = Thread("reclaim", [this] { keep_reclaiming(); });
+  compacter_ = Thread("compact", [this] { keep_compacting(); });
   return {};
+}
+
+Result<size_t> Local::reclaim_bodies() {
+  size_t count = 0;
+  for (auto& [name, part] : parts_) {
+    DL_TRY(size_t freed, part.blobs->reclaim());
+    count += freed;
+  }
+  return count;
 }
 
 Result<ScrubReport> Local::scrub() {
@@ -124,14 +136,28 @@ void Local::keep_watermarks() {
 
 void Local::keep_reclaiming() {
   while (stopping_.wait_for(limits_.reclaim_interval)) {
-    auto freed = reclaim();
+    auto freed = reclaim_bodies();
     if (!freed.ok() && freed.error().code != Code::kCancelled)
       log_warn("storage", "freeing bodies waits: {}", freed.error().message);
   }
 }
 
+// A thread of its own: moving the living rows of a large database takes minutes, freeing bodies must not wait for it.
+void Local::keep_compacting() {
+  while (stopping_.wait_for(limits_.compact_interval)) {
+    for (auto& [name, part] : parts_) {
+      auto moved = part.rows->reclaim_space();
+      if (!moved.ok() && moved.error().code != Code::kUnavailable)
+        log_warn("storage", "giving back the space of deleted rows waits: {}", moved.error().message);
+    }
+  }
+}
+
 void Local::stop() {
   stopping_.stop();
+  for (auto& [name, part] : parts_)
+    if (part.rows) part.rows->stop_reclaiming();
+  compacter_.join();
   reclaimer_.join();
   watermarks_.join();
   for (auto& [name, part] : parts_) part.rows->stop();

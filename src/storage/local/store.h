@@ -33,7 +33,7 @@ struct ScrubReport {
 inline constexpr size_t kMaxScrubLines = 100;
 
 // The store in a directory. Background work: one committer a partition, one thread for watermarks, one that frees
-// bodies.
+// bodies, one that gives back the space of deleted rows.
 class LocalStore : public Store {
  public:
   // Frees at once what is due; a running store does so every second by itself. Returns how many blobs were.
