@@ -53,13 +53,24 @@ fuzz_all() { # SECONDS each
   return "$failed"
 }
 
-# Seeds in tests/fuzz/NAME; what the fuzzer finds stays in build/fuzz/NAME.
+# The golden bytes as seeds: tests/format/NAME*.hex become files in build/fuzz/NAME.
+fuzz_golden_seeds() {
+  python3 - "$1" <<'P'
+import pathlib, sys
+for file in pathlib.Path("tests/format").glob(sys.argv[1] + "*.hex"):
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    pathlib.Path("build/fuzz", sys.argv[1], "golden-" + file.stem).write_bytes(bytes.fromhex("".join(lines)))
+P
+}
+
+# Seeds in tests/fuzz/NAME and golden bytes; what the fuzzer finds stays in build/fuzz/NAME.
 fuzz_one() {
   local name="$1" seconds="$2" binary corpus
   binary=$(find build/asan/src -name "fuzz_$name" -type f | head -n 1)
   [ -n "$binary" ] || { echo "fuzz: no target '$name'; there are: $(find build/asan/src -name 'fuzz_*' -type f -printf '%f ' | sed 's/fuzz_//g')" >&2; return 2; }
   corpus="build/fuzz/$name"
   mkdir -p "$corpus"
+  fuzz_golden_seeds "$name"
   local seeds=()
   [ -d "tests/fuzz/$name" ] && seeds=("tests/fuzz/$name")
   "$binary" -max_total_time="$seconds" -rss_limit_mb=3000 -timeout=20 -max_len=70000 -artifact_prefix="build/fuzz/" "$corpus" "${seeds[@]}"
