@@ -35,7 +35,7 @@ function(demilune_room name)
     target_link_libraries(test_${name} PRIVATE ${name} ${R_LIBS} ${R_TEST_DEPS})
     dl_precompile(test_${name})
     add_test(NAME ${name} COMMAND test_${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600)
   endif()
 
   if(DL_FUZZ)

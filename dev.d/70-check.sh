@@ -44,11 +44,26 @@ client_tests() {
   return "$status"
 }
 
+# Every target for SECONDS, two at a time: one core each. What fails says so at the end, with its log.
 fuzz_all() { # SECONDS each
-  local binary failed=0
-  for binary in $(find build/asan/src -name 'fuzz_*' -type f -perm -u+x | sort); do
-    fuzz_one "$(basename "$binary" | sed s/^fuzz_//)" "$1" >"build/fuzz.log" 2>&1 ||
-      { tail -n 30 build/fuzz.log; echo "replay: ./dev fuzz $(basename "$binary" | sed s/^fuzz_//) --seconds $1"; failed=1; }
+  local name failed=0
+  local names=($(find build/asan/src -name 'fuzz_*' -type f -perm -u+x -printf '%f\n' | sed s/^fuzz_// | sort))
+  [ ${#names[@]} -gt 0 ] || { echo "fuzz: no targets were built" >&2; return 1; }
+  rm -f build/fuzz-*.log build/fuzz-*.failed
+  for name in "${names[@]}"; do
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || true; done
+    { fuzz_one "$name" "$1" >"build/fuzz-$name.log" 2>&1 || touch "build/fuzz-$name.failed"; } &
+  done
+  wait
+  for name in "${names[@]}"; do
+    if [ -e "build/fuzz-$name.failed" ]; then
+      failed=1
+      tail -n 30 "build/fuzz-$name.log"
+      echo "replay: ./dev fuzz $name --seconds $1"
+    else
+      echo "$name: $(grep -oE '^Done [0-9]+ runs' "build/fuzz-$name.log" || echo 'no runs')"
+      grep -q '^Done [1-9]' "build/fuzz-$name.log" || failed=1
+    fi
   done
   return "$failed"
 }
@@ -104,11 +119,11 @@ campaign() { # NAME COMMAND...: quiet unless it fails
   tail -n 2 "$log"
 }
 
-# sanitize [--seconds N]: the unit tests under ASan and UBSan, then every fuzz target, N seconds each (20).
+# sanitize [--seconds N]: the unit tests under ASan and UBSan, then every fuzz target, N seconds each (60).
 cmd_sanitize() {
-  local seconds=20
+  local seconds=60
   [ "${1:-}" = --seconds ] && seconds="$2"
-  cmd_build asan
+  step "sanitizer build" cmd_build asan
   step "unit tests under ASan and UBSan" unit_tests asan
   step "fuzzing, $seconds s a target" fuzz_all "$seconds"
   step "clang-tidy on the last commit" cmd_tidy
@@ -123,12 +138,16 @@ cmd_check() {
   step "format" check_format
   step "debug build" cmd_build debug
   step "unit tests and storage campaigns" unit_tests debug
+  step "sanitizer build" cmd_build asan
+  step "unit tests under ASan and UBSan" unit_tests asan
+  step "clang-tidy on the last commit" cmd_tidy
   step "release build" cmd_build release
   step "real clients" client_tests
   step "bad input" campaign bad-input outside_bad_input
   step "SIGKILL under load" campaign kill outside_kill
   step "bounded memory and files" campaign bounded outside_bounded
   step "demo" campaign demo build/demilune demo --check
+  step "fuzzing, 60 s a target" fuzz_all 60
   for note in "${CHECK_NOTES[@]}"; do echo "failed: $note"; done
   echo "$CHECK_PASSED passed, $CHECK_FAILED failed"
   [ "$CHECK_FAILED" -eq 0 ]
