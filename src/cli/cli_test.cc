@@ -257,6 +257,27 @@ TEST_CASE("job logs --follow shows all bytes until the job ended") {
   CHECK(w.run("job logs --follow 3f").out == std::string("a\0b\n", 4));
 }
 
+TEST_CASE("job logs without --follow read all pages, also where the log was begun anew, and say what is gone") {
+  World w;
+  w.node.answer("GET /api/v1/jobs/3f/logs?offset=0",
+                R"({"data_base64":"YQo=","next_offset":900,"end":false,"gap":false})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?offset=900",
+                R"({"data_base64":"Ygo=","next_offset":20,"end":false,"gap":true})");
+  w.node.answer("GET /api/v1/jobs/3f/logs?offset=20", R"({"data_base64":"","next_offset":20,"end":false,"gap":false})");
+  auto ran = w.run("job logs 3f");
+  CHECK(ran.out == "a\nb\n");
+  CHECK(has(ran.err, "kept no longer"));
+}
+
+TEST_CASE("status tells the time of what the hub said, and its age") {
+  World w;
+  w.node.answer("GET /api/v1/status",
+                R"({"name":"field-01","device":{"state":"enrolled","as_of":"2026-11-24T11:06:45Z","age_seconds":90}})");
+  auto ran = w.run("status -o table");
+  CHECK(has(ran.out, "2026-11-24T11:06:45Z"));
+  CHECK(has(ran.out, "90 s"));
+}
+
 TEST_CASE("an image directory is sent as a tar archive, a file as it is") {
   World w;
   w.files.files = {{"oci/oci-layout", "{}"}, {"oci/blobs/sha256/aa", std::string(513, 'x')}, {"i.tar", "tar bytes"}};

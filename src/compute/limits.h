@@ -17,7 +17,8 @@ inline constexpr uint64_t kDefaultPids = 4096;
 inline constexpr uint64_t kWantedOpenFiles = 65'536;
 inline constexpr int kWantedOomScore = 300;  // a container dies before the node does
 inline constexpr uint64_t kDefaultMaxLogBytes = 16ull << 20;
-inline constexpr size_t kMaxLogAnswerBytes = 1u << 20;
+inline constexpr size_t kMaxLogPieceBytes = 1u << 20;   // of the file, read at once
+inline constexpr size_t kMinLogPieceBytes = 64u << 10;  // the supervisor writes lines of at most 8 KiB
 inline constexpr uint32_t kDefaultJobRestarts = 6;
 
 inline constexpr Millis kFirstBackOff{1'000};

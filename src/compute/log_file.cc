@@ -1,13 +1,10 @@
 #include "compute/log_file.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 
 namespace dl::compute {
 namespace {
-
-constexpr size_t kMaxJoinedBytes = 1u << 20;  // of one line
 
 struct RawLine {
   std::string_view time, stream, tag, text;
@@ -30,45 +27,52 @@ std::optional<RawLine> split_line(std::string_view line) {
 
 std::vector<LogLine> parse_log(BytesView text) {
   std::vector<LogLine> out;
-  std::map<std::string_view, LogLine> open;
   while (!text.empty()) {
     size_t cut = std::min(text.find('\n'), text.size());
     auto raw = split_line(text.substr(0, cut));
     text.remove_prefix(std::min(cut + 1, text.size()));
     if (!raw) continue;
-    LogLine& line = open[raw->stream];
-    if (line.time.empty()) line.time = raw->time;
-    line.stream = raw->stream == "stderr" ? LogLine::Stream::kErr : LogLine::Stream::kOut;
-    line.text += raw->text;
-    if (raw->tag == "P" && line.text.size() < kMaxJoinedBytes) continue;
-    out.push_back(std::move(line));
-    open.erase(raw->stream);
+    out.push_back({std::string(raw->time), raw->stream == "stderr" ? LogLine::Stream::kErr : LogLine::Stream::kOut,
+                   Bytes(raw->text), raw->tag == "F"});
   }
-  for (auto& [stream, line] : open) out.push_back(std::move(line));
   return out;
 }
 
-Result<std::vector<LogLine>> read_log(storage::FileSystem& fs, const std::string& path, size_t max_bytes) {
+Result<LogPiece> read_log(storage::FileSystem& fs, const std::string& path, uint64_t offset, size_t max_bytes) {
+  LogPiece out;
+  out.next = offset;
   auto file = fs.open_read(path);
   if (!file.ok()) {
-    if (file.error().code == Code::kNotFound) return std::vector<LogLine>();
+    if (file.error().code == Code::kNotFound) return out;
     return std::move(file).error();
   }
   DL_TRY(uint64_t size, (*file)->size());
-  uint64_t from = size > max_bytes ? size - max_bytes : 0;
-  Bytes text(static_cast<size_t>(size - from), '\0');
-  DL_TRY(size_t n, (*file)->read_at(from, text.data(), text.size()));
+  // A supervisor that reached its limit begins the file anew: then no line ends just before our place.
+  char before = '\n';
+  if (offset > 0 && offset <= size) {
+    DL_TRY([[maybe_unused]] size_t one, (*file)->read_at(offset - 1, &before, 1));
+  }
+  if (offset > size || before != '\n') {
+    out.skipped = true;
+    out.next = 0;
+  }
+  Bytes text(static_cast<size_t>(std::min<uint64_t>(size - out.next, max_bytes)), '\0');
+  DL_TRY(size_t n, (*file)->read_at(out.next, text.data(), text.size()));
   text.resize(n);
-  BytesView lines = text;
-  if (from > 0) lines.remove_prefix(std::min(lines.find('\n') + 1, lines.size()));
-  return parse_log(lines);
+  size_t lines = text.rfind('\n') + 1;
+  // A line that fills the whole piece is none of ours: it is passed over, so that the reader comes on.
+  if (lines == 0 && n == max_bytes) lines = n;
+  out.at_end = out.next + n >= size;
+  out.next += lines;
+  out.lines = parse_log(BytesView(text).substr(0, lines));
+  return out;
 }
 
 Bytes log_text(const std::vector<LogLine>& lines) {
   Bytes out;
   for (const auto& line : lines) {
     out += line.text;
-    out += '\n';
+    if (line.whole) out += '\n';
   }
   return out;
 }

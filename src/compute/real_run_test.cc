@@ -81,7 +81,7 @@ struct RealBed {
   std::string submit(RunRequest request) {
     request.principal = "user/alice";
     if (request.image.empty()) request.image = "busybox";
-    auto submitted = service->submit(request);
+    auto submitted = service->submit(audit::Author("user/alice"), request);
     if (!submitted.ok()) FAIL(submitted.error().message);
     return submitted->spec.id.hex();
   }
@@ -115,7 +115,18 @@ struct RealBed {
       (void)ticks.wait_for(Millis(10));
     }
   }
-  std::string log(const std::string& id) { return log_text(service->logs(id, {}).value()); }
+  // All pages of it, each of the smallest size.
+  std::string log(const std::string& id) {
+    std::string out;
+    for (uint64_t at = 0;;) {
+      auto page = service->logs(id, at, 0);
+      REQUIRE(page.ok());
+      CHECK_FALSE(page->gap);
+      out += log_text(page->lines);
+      if (page->next == at) return out;
+      at = page->next;
+    }
+  }
   bool runs(int pid) {
     auto stat = read_pseudo_file(fs, fmt::format("/proc/{}/stat", pid));
     return stat.ok() && stat->find(") Z ") == Bytes::npos;
@@ -148,10 +159,26 @@ REAL_CASE("a job reads /in, writes /out, and its output is objects when it has s
   CHECK(bed.objects.get("mission/reports/d/e") == "deep\n");
   CHECK_FALSE(bed.objects.get("mission/reports/link"));
   CHECK(w.status->output_objects == 3);
-  auto lines = bed.service->logs(id, {}).value();
+  auto page = bed.service->logs(id, 0, 1 << 20).value();
+  const auto& lines = page.lines;
+  CHECK(page.end);
   REQUIRE(lines.size() == 2);
   CHECK(log_text(lines) == "hello\noops\n");
   CHECK(std::ranges::count(lines, LogLine::Stream::kErr, &LogLine::stream) == 1);
+}
+
+REAL_CASE("three megabytes of output are read page by page, none twice and none left out") {
+  RealBed bed;
+  auto id = bed.shell("seq 1 400000; printf 'no line end'");
+  REQUIRE(bed.wait_end(id).status->phase == WorkloadPhase::kSucceeded);
+  std::string want;
+  for (int i = 1; i <= 400'000; ++i) want += fmt::format("{}\n", i);
+  REQUIRE(want.size() > (2u << 20));
+  // The supervisor itself ends a last line that the program left open.
+  want += "no line end\n";
+  std::string got = bed.log(id);
+  CHECK(got.size() == want.size());
+  CHECK((got == want));
 }
 
 REAL_CASE("a job that fails tells its exit code and stores no output") {
@@ -203,7 +230,7 @@ REAL_CASE("a cancelled job ends and its processes are gone") {
   auto w = bed.wait_running(id);
   int pid = bed.runtime.container_pid(bed.ref(w, 1));
   REQUIRE(bed.runs(pid));
-  REQUIRE(bed.service->cancel(id).ok());
+  REQUIRE(bed.service->cancel(audit::Author("user/alice"), id).ok());
   CHECK(bed.wait_end(id).status->phase == WorkloadPhase::kCancelled);
   CHECK_FALSE(bed.runs(pid));
 }
@@ -215,7 +242,7 @@ REAL_CASE("a service that ends is started again, later each time") {
   CHECK(w.status->restarts >= 3);
   CHECK(w.status->failures >= 3);
   bed.wait(id, [](const auto& s) { return s.phase == WorkloadPhase::kBackOff; });
-  REQUIRE(bed.service->remove("web").ok());
+  REQUIRE(bed.service->remove(audit::Author("user/alice"), "web").ok());
   bed.wait_for([&] { return !bed.service->find("web").ok(); });
   CHECK_FALSE(bed.fs.exists(workload_dir(bed.bed.dir / "workloads", w.spec.id)).value());
 }
@@ -293,7 +320,7 @@ REAL_CASE("a job waits for its image and runs when it has come") {
 REAL_CASE("a job runs as its submitter: what that one may not read, it does not get") {
   RealBed bed;
   RunRequest request{.image = "busybox", .args = {"true"}, .input = "s3://mission/x", .principal = "user/mallory"};
-  auto submitted = bed.service->submit(request);
+  auto submitted = bed.service->submit(audit::Author("user/alice"), request);
   REQUIRE(submitted.ok());
   auto w = bed.wait_end(submitted->spec.id.hex());
   CHECK(w.status->phase == WorkloadPhase::kFailed);
@@ -341,7 +368,7 @@ REAL_CASE("nothing is left behind when a workload is deleted") {
   auto id = bed.shell("sleep 600", {.name = "gone", .output = "s3://mission/o"});
   auto w = bed.wait_running(id);
   int container = bed.runtime.container_pid(bed.ref(w, 1)), conmon = bed.runtime.conmon_pid(bed.ref(w, 1));
-  REQUIRE(bed.service->remove(id).ok());
+  REQUIRE(bed.service->remove(audit::Author("user/alice"), id).ok());
   bed.wait_for([&] { return !bed.service->find(id).ok(); });
   bed.wait_for([&] { return !bed.runs(container) && !bed.runs(conmon); });
   CHECK_FALSE(bed.fs.exists(workload_dir(bed.bed.dir / "workloads", w.spec.id)).value());
@@ -357,7 +384,7 @@ REAL_CASE("an image in use cannot be removed, an unused one can") {
   bed.wait_running(id);
   auto in_use = [&](const Sha256& digest) { return bed.service->uses_image(digest).value(); };
   CHECK_FALSE(bed.bed.images->remove("busybox", in_use).ok());
-  REQUIRE(bed.service->cancel(id).ok());
+  REQUIRE(bed.service->cancel(audit::Author("user/alice"), id).ok());
   bed.wait_end(id);
   CHECK(bed.bed.images->remove("busybox", in_use).ok());
 }

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kTaskQueue = 1024;
 constexpr size_t kShortestIdStart = 8;
 constexpr Millis kReloadEvery{5'000};
+constexpr int kLogOffsetBits = 36;  // of a cursor; the attempt stands above
 
 bool is_active(const Workload& workload) { return !workload.status || !format::is_terminal(workload.status->phase); }
 
@@ -247,7 +248,7 @@ Result<void> ComputeService::forget(Entry& entry) {
   return {};
 }
 
-Result<Workload> ComputeService::submit(const RunRequest& request) {
+Result<Workload> ComputeService::submit(const audit::Author& by, const RunRequest& request) {
   DL_TRY(auto spec, make_spec(request, clock_, random_));
   std::scoped_lock lock(submit_);
   DL_TRY(auto all, table_.list());
@@ -259,7 +260,7 @@ Result<Workload> ComputeService::submit(const RunRequest& request) {
     auto image = images_.find(spec.image);
     if (image.ok()) spec.image_digest = image->digest;
   }
-  DL_OK(table_.put_spec(spec));
+  DL_OK(table_.put_spec(by, spec));
   poke();
   return Workload{std::move(spec), std::nullopt};
 }
@@ -285,32 +286,52 @@ Result<Workload> ComputeService::find(std::string_view reference) const {
                "see: demilune job list");
 }
 
-Result<Workload> ComputeService::change(std::string_view reference, bool format::WorkloadSpec::* wish) {
+Result<Workload> ComputeService::change(const audit::Author& by, std::string_view reference,
+                                        bool format::WorkloadSpec::* wish) {
   std::scoped_lock lock(submit_);
   DL_TRY(auto workload, find(reference));
   workload.spec.*wish = true;
-  DL_OK(table_.put_spec(workload.spec));
+  DL_OK(table_.put_spec(by, workload.spec));
   poke();
   return workload;
 }
 
-Result<Workload> ComputeService::cancel(std::string_view reference) {
+// One that has ended is put as it is: the wish is recorded, and nothing comes of it.
+Result<Workload> ComputeService::cancel(const audit::Author& by, std::string_view reference) {
   DL_TRY(auto workload, find(reference));
-  if (!is_active(workload)) return workload;
-  return change(workload.spec.id.hex(), &format::WorkloadSpec::cancelled);
+  if (is_active(workload)) return change(by, workload.spec.id.hex(), &format::WorkloadSpec::cancelled);
+  DL_OK(table_.put_spec(by, workload.spec));
+  return workload;
 }
 
-Result<Workload> ComputeService::remove(std::string_view reference) {
-  return change(reference, &format::WorkloadSpec::deleted);
+Result<Workload> ComputeService::remove(const audit::Author& by, std::string_view reference) {
+  return change(by, reference, &format::WorkloadSpec::deleted);
 }
 
-Result<std::vector<LogLine>> ComputeService::logs(std::string_view reference, const LogRequest& request) const {
+// A cursor is the attempt and the place in its file.
+Result<LogPage> ComputeService::logs(std::string_view reference, uint64_t cursor, size_t max_bytes) const {
+  // Looked up before the file is read: what is written after the end was seen is not missed.
   DL_TRY(auto workload, find(reference));
-  uint32_t attempt = workload.status ? workload.status->attempt : 0;
-  if (request.previous && attempt > 0) --attempt;
-  if (attempt == 0) return std::vector<LogLine>();
-  auto ref = container_ref(settings_.dir, workload.spec.id, attempt);
-  return read_log(place_.fs, runtime_.log_path(ref), std::min(request.max_bytes, kMaxLogAnswerBytes));
+  LogPage page;
+  page.end = !is_active(workload);
+  const uint32_t last = workload.status ? workload.status->attempt : 0;
+  if (last == 0) return page;
+  auto attempt = static_cast<uint32_t>(cursor >> kLogOffsetBits);
+  uint64_t offset = cursor & ((1ull << kLogOffsetBits) - 1);
+  if (cursor == 0) attempt = last;
+  if (attempt == 0 || attempt > last)
+    return error(Code::kInvalid, "that is no place in the log", "Begin with offset 0.");
+  for (;; ++attempt, offset = 0) {
+    std::string path = runtime_.log_path(container_ref(settings_.dir, workload.spec.id, attempt));
+    DL_TRY(bool kept, place_.fs.exists(path));
+    page.gap = page.gap || (!kept && attempt < last);
+    DL_TRY(auto piece, read_log(place_.fs, path, offset, std::clamp(max_bytes, kMinLogPieceBytes, kMaxLogPieceBytes)));
+    page.gap = page.gap || piece.skipped;
+    page.lines = std::move(piece.lines);
+    page.next = static_cast<uint64_t>(attempt) << kLogOffsetBits | piece.next;
+    page.end = page.end && attempt == last && piece.at_end;
+    if (attempt == last || !page.lines.empty() || !piece.at_end) return page;
+  }
 }
 
 Result<bool> ComputeService::uses_image(const Sha256& digest) const {

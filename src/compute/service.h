@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/author.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/thread.h"
@@ -30,9 +31,12 @@ struct ComputeSettings {
   ReconcileRules rules = default_rules();
 };
 
-struct LogRequest {
-  bool previous = false;  // of the attempt before
-  size_t max_bytes = kMaxLogAnswerBytes;
+// A piece of what a workload printed.
+struct LogPage {
+  std::vector<LogLine> lines;
+  uint64_t next = 0;  // the cursor to go on with
+  bool end = false;   // it has ended, and this is the last of it
+  bool gap = false;   // what stood before is kept no longer
 };
 
 // Makes what is wanted true on this node: one loop that looks and decides (reconcile), a pool that does the slow parts.
@@ -51,15 +55,17 @@ class ComputeService {
   void poke();
 
   // Errors: kInvalid, kTooLarge, kExists (the name is in use).
-  Result<Workload> submit(const RunRequest& request);
+  Result<Workload> submit(const audit::Author& by, const RunRequest& request);
   Result<std::vector<Workload>> list() const;
   // By name (the newest of that name) or by a start of the id of at least 8 digits. Errors: kNotFound, kConflict.
   Result<Workload> find(std::string_view reference) const;
   // Asks it to end; it is Cancelled once it has. An ended one: nothing to do.
-  Result<Workload> cancel(std::string_view reference);
+  Result<Workload> cancel(const audit::Author& by, std::string_view reference);
   // Ends it and forgets it with its log.
-  Result<Workload> remove(std::string_view reference);
-  Result<std::vector<LogLine>> logs(std::string_view reference, const LogRequest& request) const;
+  Result<Workload> remove(const audit::Author& by, std::string_view reference);
+  // Cursor 0: from the beginning of the present attempt's log; else a `next`, which goes over to the attempts that
+  // follow. About max_bytes of the file a page.
+  Result<LogPage> logs(std::string_view reference, uint64_t cursor, size_t max_bytes) const;
   // True while a workload that has not ended runs or may run from that image (ImageStore::remove asks).
   Result<bool> uses_image(const Sha256& digest) const;
 
@@ -80,7 +86,7 @@ class ComputeService {
   TaskOutcome do_task(TaskKind kind, const format::WorkloadSpec& spec, uint32_t attempt,
                       const std::atomic<bool>& stop) const;
   Result<void> forget(Entry& entry);
-  Result<Workload> change(std::string_view reference, bool format::WorkloadSpec::* wish);
+  Result<Workload> change(const audit::Author& by, std::string_view reference, bool format::WorkloadSpec::* wish);
 
   WorkloadTable& table_;
   registry::ImageStore& images_;

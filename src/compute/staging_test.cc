@@ -105,32 +105,73 @@ TEST_CASE("links in /out are not followed, wherever they point") {
   CHECK(bed.objects.names() == std::vector<std::string>{"b/o/real/f"});
 }
 
-TEST_CASE("log lines come back as they were printed, long ones joined, rubbish left out") {
+TEST_CASE("log lines come back as they were printed, rubbish left out") {
   auto lines = parse_log(
       "2026-01-01T00:00:00.000000001+00:00 stdout P long \n"
-      "2026-01-01T00:00:00.000000002+00:00 stderr F oops\n"
       "not a log line\n"
       "2026-01-01T00:00:00.000000003+00:00 stdout F line\n"
+      "2026-01-01T00:00:00.000000002+00:00 stderr F oops\n"
       "2026-01-01T00:00:00.000000004+00:00 stdout F \n"
       "2026-01-01T00:00:00.000000005+00:00 stdin F no\n"
       "2026-01-01T00:00:00.000000006+00:00 stdout P last");
-  REQUIRE(lines.size() == 4);
-  CHECK(lines[0].stream == LogLine::Stream::kErr);
-  CHECK(log_text(lines) == "oops\nlong line\n\nlast\n");
-  CHECK(lines[1].time == "2026-01-01T00:00:00.000000001+00:00");
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[2].stream == LogLine::Stream::kErr);
+  CHECK(log_text(lines) == "long line\noops\n\nlast");
+  CHECK(lines[0].time == "2026-01-01T00:00:00.000000001+00:00");
 }
 
-TEST_CASE("of a long log the end is read, from a whole line on") {
+TEST_CASE("a log that grows is read in pieces of whole lines, each line once") {
   StageBed bed;
-  std::string text;
-  for (int i = 0; i < 1000; ++i) text += fmt::format("2026-01-01T00:00:00Z stdout F line {}\n", i);
-  REQUIRE(storage::write_file_atomic(bed.fs, bed.dir / "log", text, 0644).ok());
-  auto lines = read_log(bed.fs, bed.dir / "log", 1000);
-  REQUIRE(lines.ok());
-  CHECK(lines->size() > 20);
-  CHECK(lines->size() < 30);
-  CHECK(lines->back().text == "line 999");
-  CHECK(read_log(bed.fs, bed.dir / "absent", 1000).value().empty());
+  std::string path = bed.dir / "log", text;
+  auto add = [&](int from, int to) {
+    for (int i = from; i < to; ++i) text += fmt::format("2026-01-01T00:00:00Z stdout F line {}\n", i);
+    REQUIRE(storage::write_file_atomic(bed.fs, path, text + "2026-01-01T00:00:00Z stdout F half", 0644).ok());
+  };
+  uint64_t at = 0;
+  Bytes seen;
+  auto read_on = [&] {
+    for (;;) {
+      auto piece = read_log(bed.fs, path, at, 1000);
+      REQUIRE(piece.ok());
+      CHECK_FALSE(piece->skipped);
+      seen += log_text(piece->lines);
+      bool same = piece->next == at;
+      at = piece->next;
+      if (piece->at_end || same) return;
+    }
+  };
+  CHECK(read_log(bed.fs, path, 0, 1000).value().lines.empty());
+  add(0, 1000);
+  read_on();
+  add(1000, 1003);
+  read_on();
+  Bytes want;
+  for (int i = 0; i < 1003; ++i) want += fmt::format("line {}\n", i);
+  CHECK(seen == want);
+}
+
+TEST_CASE("a log that was begun anew is read from its beginning, and said to be") {
+  StageBed bed;
+  std::string path = bed.dir / "log", line = "2026-01-01T00:00:00Z stdout F line\n";
+  REQUIRE(storage::write_file_atomic(bed.fs, path, line, 0644).ok());
+  auto shorter = read_log(bed.fs, path, 5000, 1000).value();
+  CHECK(shorter.skipped);
+  CHECK(shorter.lines.size() == 1);
+  CHECK(shorter.next == line.size());
+  // As long as before, but no line ends where the reader stood.
+  REQUIRE(storage::write_file_atomic(bed.fs, path, "2026-01-01T00:00:00Z stdout F another line\n", 0644).ok());
+  auto other = read_log(bed.fs, path, line.size(), 1000).value();
+  CHECK(other.skipped);
+  CHECK(log_text(other.lines) == "another line\n");
+}
+
+TEST_CASE("a line that fills a whole piece is passed over") {
+  StageBed bed;
+  std::string path = bed.dir / "log";
+  REQUIRE(storage::write_file_atomic(bed.fs, path, std::string(2500, 'x') + "\n", 0644).ok());
+  auto piece = read_log(bed.fs, path, 0, 1000).value();
+  CHECK(piece.lines.empty());
+  CHECK(piece.next == 1000);
 }
 
 TEST_CASE("a request is a spec, or an error that says what is wrong") {

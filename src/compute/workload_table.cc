@@ -36,12 +36,14 @@ Result<std::optional<Workload>> PartitionWorkloadTable::get(const WorkloadId& id
   return std::optional(Workload{std::move(spec), std::move(status)});
 }
 
-Result<void> PartitionWorkloadTable::put_spec(const format::WorkloadSpec& spec) {
+Result<void> PartitionWorkloadTable::put_spec(const audit::Author& by, const format::WorkloadSpec& spec) {
   Bytes row = format::encode_workload_spec(spec);
-  return partition_.commit_wait([&](storage::Batch& batch) -> Result<void> {
+  DL_OK(partition_.commit_wait([&](storage::Batch& batch) -> Result<void> {
     batch.put(format::workload_spec_key(spec.id), row);
-    return {};
-  });
+    return by.append_to(batch);
+  }));
+  by.written();
+  return {};
 }
 
 // States may use the disk's reserve: a full disk must not hide that a container ended.

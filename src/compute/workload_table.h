@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "audit/author.h"
 #include "base/result.h"
 #include "format/workload.h"
 #include "storage/partition.h"
@@ -20,7 +21,8 @@ class WorkloadTable {
   virtual ~WorkloadTable() = default;
   virtual Result<std::vector<Workload>> list() = 0;
   virtual Result<std::optional<Workload>> get(const WorkloadId& id) = 0;
-  virtual Result<void> put_spec(const format::WorkloadSpec& spec) = 0;
+  // With the author's audit record in the same step.
+  virtual Result<void> put_spec(const audit::Author& by, const format::WorkloadSpec& spec) = 0;
   // kNotFound when its spec is gone.
   virtual Result<void> put_status(const format::WorkloadStatus& status) = 0;
   virtual Result<void> erase(const WorkloadId& id) = 0;
@@ -32,7 +34,7 @@ class PartitionWorkloadTable : public WorkloadTable {
   explicit PartitionWorkloadTable(storage::Partition& partition) : partition_(partition) {}
   Result<std::vector<Workload>> list() override;
   Result<std::optional<Workload>> get(const WorkloadId& id) override;
-  Result<void> put_spec(const format::WorkloadSpec& spec) override;
+  Result<void> put_spec(const audit::Author& by, const format::WorkloadSpec& spec) override;
   Result<void> put_status(const format::WorkloadStatus& status) override;
   Result<void> erase(const WorkloadId& id) override;
 

@@ -79,7 +79,7 @@ Result<void> Control::reload() {
   return {};
 }
 
-Result<void> Control::apply(const std::string& by, std::vector<Change> changes) {
+Result<void> Control::apply(const audit::Author& by, const std::vector<Change>& changes) {
   journal::Moment now{config_.clock->wall()};
   DL_OK(config_.partition->commit_wait(
       [&](storage::Batch& batch) -> Result<void> {
@@ -87,15 +87,17 @@ Result<void> Control::apply(const std::string& by, std::vector<Change> changes) 
           journal::Draft draft;
           draft.kind = change.value ? format::RecordKind::kObject : format::RecordKind::kMarker;
           draft.key = change.key;
-          draft.principal = by;
+          draft.principal = by.principal();
           draft.value = change.value;
           if (change.value) draft.object.size = change.value->size();
           DL_TRY(auto written, journal::append(batch, config_.space, std::move(draft), now));
           (void)written;
         }
-        return {};
+        return by.append_to(batch);
       },
       storage::Purpose::kFree));
+  by.written();
+  if (changes.empty()) return {};
   auto next = std::make_shared<State>(*state());
   for (const auto& change : changes) DL_OK(set_row(*next, change.key, change.value));
   publish(std::move(next));
@@ -103,7 +105,7 @@ Result<void> Control::apply(const std::string& by, std::vector<Change> changes) 
   return {};
 }
 
-Result<void> Control::create_user(const std::string& by, const std::string& name,
+Result<void> Control::create_user(const audit::Author& by, const std::string& name,
                                   std::vector<format::NamedPolicy> policies) {
   DL_OK(require_hub());
   if (!valid_user_name(name))
@@ -129,7 +131,7 @@ Result<void> Control::create_user(const std::string& by, const std::string& name
   return {};
 }
 
-Result<void> Control::delete_user(const std::string& by, const std::string& name) {
+Result<void> Control::delete_user(const audit::Author& by, const std::string& name) {
   DL_OK(require_hub());
   {
     std::lock_guard changing(changing_);
@@ -138,13 +140,13 @@ Result<void> Control::delete_user(const std::string& by, const std::string& name
     std::vector<Change> changes{{user_key(name), std::nullopt}};
     for (const auto& [id, key] : now->keys)
       if (key.user == name) changes.push_back({access_key_key(id), std::nullopt});
-    DL_OK(apply(by, std::move(changes)));
+    DL_OK(apply(by, changes));
   }
   if (listener_) listener_();
   return {};
 }
 
-Result<void> Control::set_user_enabled(const std::string& by, const std::string& name, bool enabled) {
+Result<void> Control::set_user_enabled(const audit::Author& by, const std::string& name, bool enabled) {
   DL_OK(require_hub());
   {
     std::lock_guard changing(changing_);
@@ -159,7 +161,7 @@ Result<void> Control::set_user_enabled(const std::string& by, const std::string&
   return {};
 }
 
-Result<void> Control::put_policy(const std::string& by, const std::string& user, format::NamedPolicy policy) {
+Result<void> Control::put_policy(const audit::Author& by, const std::string& user, format::NamedPolicy policy) {
   DL_OK(require_hub());
   if (policy.name.empty() || policy.name.size() > 128)
     return error(Code::kInvalid, "a policy needs a name of 1 to 128 bytes");
@@ -183,7 +185,7 @@ Result<void> Control::put_policy(const std::string& by, const std::string& user,
   return {};
 }
 
-Result<void> Control::delete_policy(const std::string& by, const std::string& user, const std::string& policy) {
+Result<void> Control::delete_policy(const audit::Author& by, const std::string& user, const std::string& policy) {
   DL_OK(require_hub());
   {
     std::lock_guard changing(changing_);
@@ -199,7 +201,7 @@ Result<void> Control::delete_policy(const std::string& by, const std::string& us
   return {};
 }
 
-Result<NewKey> Control::create_key(const std::string& by, const std::string& user) {
+Result<NewKey> Control::create_key(const audit::Author& by, const std::string& user) {
   DL_OK(require_hub());
   NewKey made{new_key_id(*config_.random), to_base64url(config_.random->bytes(30))};
   {
@@ -218,7 +220,7 @@ Result<NewKey> Control::create_key(const std::string& by, const std::string& use
   return made;
 }
 
-Result<void> Control::set_key_enabled(const std::string& by, const std::string& id, bool enabled) {
+Result<void> Control::set_key_enabled(const audit::Author& by, const std::string& id, bool enabled) {
   DL_OK(require_hub());
   {
     std::lock_guard changing(changing_);
@@ -233,7 +235,7 @@ Result<void> Control::set_key_enabled(const std::string& by, const std::string& 
   return {};
 }
 
-Result<void> Control::delete_key(const std::string& by, const std::string& id) {
+Result<void> Control::delete_key(const audit::Author& by, const std::string& id) {
   DL_OK(require_hub());
   {
     std::lock_guard changing(changing_);
@@ -251,7 +253,7 @@ Result<std::string> Control::secret_of(const std::string& id) const {
   return config_.open_secret(id, it->second.sealed_secret);
 }
 
-Result<format::BucketRow> Control::create_bucket(const std::string& by, const std::string& name) {
+Result<format::BucketRow> Control::create_bucket(const audit::Author& by, const std::string& name) {
   DL_OK(require_hub());
   if (!valid_bucket_name(name))
     return error(Code::kInvalid, "'" + name + "' is no bucket name",
@@ -268,14 +270,14 @@ Result<format::BucketRow> Control::create_bucket(const std::string& by, const st
     row.name = name;
     row.created_millis = now_millis();
     row.id_key = config_.random->bytes(32);
-    row.owner = by;
+    row.owner = by.principal();
     DL_OK(apply(by, {{bucket_key(row.id), format::encode(row)}}));
   }
   if (listener_) listener_();
   return row;
 }
 
-Result<void> Control::delete_bucket(const std::string& by, const std::string& name,
+Result<void> Control::delete_bucket(const audit::Author& by, const std::string& name,
                                     const std::function<Result<bool>(const format::BucketRow&)>& empty) {
   DL_OK(require_hub());
   auto not_empty = [&] {
@@ -294,7 +296,7 @@ Result<void> Control::delete_bucket(const std::string& by, const std::string& na
     // A write that passed the gate before may have landed until the fence ran: look again, and take it back if so.
     auto second = empty(*row);
     if (!second.ok() || !*second) {
-      DL_OK(apply(by, {{bucket_key(row->id), format::encode(*row)}}));
+      DL_OK(apply(by.taken_back("something was written meanwhile"), {{bucket_key(row->id), format::encode(*row)}}));
       if (!second.ok()) return std::move(second).error();
       return not_empty();
     }
@@ -303,7 +305,7 @@ Result<void> Control::delete_bucket(const std::string& by, const std::string& na
   return {};
 }
 
-Result<void> Control::set_versioning(const std::string& by, const std::string& name,
+Result<void> Control::set_versioning(const audit::Author& by, const std::string& name,
                                      format::BucketVersioning versioning) {
   DL_OK(require_hub());
   if (versioning == format::BucketVersioning::kUnversioned)
@@ -322,7 +324,7 @@ Result<void> Control::set_versioning(const std::string& by, const std::string& n
 }
 
 Result<format::DeviceRow> Control::change_device(
-    const std::string& by, const std::string& name,
+    const audit::Author& by, const std::string& name,
     const std::function<Result<format::DeviceRow>(const format::DeviceRow*)>& change) {
   DL_OK(require_hub());
   format::DeviceRow row;
@@ -333,7 +335,10 @@ Result<format::DeviceRow> Control::change_device(
     if (!present && now->devices.size() >= kMaxDevices)
       return error(Code::kLimit, "there are " + std::to_string(kMaxDevices) + " devices already");
     DL_TRY(row, change(present));
-    if (present && *present == row) return row;
+    if (present && *present == row) {
+      DL_OK(apply(by, {}));
+      return row;
+    }
     if (row.buckets.size() > kMaxBucketsPerDevice)
       return error(Code::kLimit, "a device holds at most " + std::to_string(kMaxBucketsPerDevice) + " buckets");
     DL_OK(apply(by, {{device_key(name), format::encode(row)}}));
@@ -342,7 +347,7 @@ Result<format::DeviceRow> Control::change_device(
   return row;
 }
 
-Result<void> Control::put_workload(const std::string& by, format::WorkloadRow row) {
+Result<void> Control::put_workload(const audit::Author& by, format::WorkloadRow row) {
   DL_OK(require_hub());
   {
     std::lock_guard changing(changing_);
@@ -357,7 +362,7 @@ Result<void> Control::put_workload(const std::string& by, format::WorkloadRow ro
 
 Result<void> Control::put_report(format::WorkloadReportRow row) {
   std::lock_guard changing(changing_);
-  return apply("node", {{report_key(row.id), format::encode(row)}});
+  return apply(audit::Author("node"), {{report_key(row.id), format::encode(row)}});
 }
 
 }  // namespace dl::control

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/author.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "control/state.h"
@@ -40,7 +41,8 @@ struct NewKey {
 };
 
 // Control state of this node: the one place where users, keys, policies, buckets, devices and workloads change. A
-// change is durable, published in state() and fenced before it is acknowledged. All calls are thread-safe; those that
+// change is durable, with the audit record of its author in the same step, published in state() and fenced before it is
+// acknowledged; one that finds nothing to change leaves its record alone. All calls are thread-safe; those that
 // change block on the disk and run one after another. At a device every change but reports is refused with kUnsupported
 // "done at the hub".
 class Control {
@@ -57,31 +59,31 @@ class Control {
   Result<void> reload();
 
   // Users. Names: [a-zA-Z0-9+=,.@_-]{1,64}, as AWS. Errors: kExists, kNotFound, kInvalid, kLimit.
-  Result<void> create_user(const std::string& by, const std::string& name, std::vector<format::NamedPolicy> policies);
-  Result<void> delete_user(const std::string& by, const std::string& name);  // with its keys
-  Result<void> set_user_enabled(const std::string& by, const std::string& name, bool enabled);
-  Result<void> put_policy(const std::string& by, const std::string& user, format::NamedPolicy policy);
-  Result<void> delete_policy(const std::string& by, const std::string& user, const std::string& policy);
-  Result<NewKey> create_key(const std::string& by, const std::string& user);
-  Result<void> set_key_enabled(const std::string& by, const std::string& id, bool enabled);
-  Result<void> delete_key(const std::string& by, const std::string& id);
+  Result<void> create_user(const audit::Author& by, const std::string& name, std::vector<format::NamedPolicy> policies);
+  Result<void> delete_user(const audit::Author& by, const std::string& name);  // with its keys
+  Result<void> set_user_enabled(const audit::Author& by, const std::string& name, bool enabled);
+  Result<void> put_policy(const audit::Author& by, const std::string& user, format::NamedPolicy policy);
+  Result<void> delete_policy(const audit::Author& by, const std::string& user, const std::string& policy);
+  Result<NewKey> create_key(const audit::Author& by, const std::string& user);
+  Result<void> set_key_enabled(const audit::Author& by, const std::string& id, bool enabled);
+  Result<void> delete_key(const audit::Author& by, const std::string& id);
   Result<std::string> secret_of(const std::string& id) const;  // hub only
 
   // Buckets. Errors: kExists (with the owner in the message), kNotFound, kInvalid.
-  Result<format::BucketRow> create_bucket(const std::string& by, const std::string& name);
+  Result<format::BucketRow> create_bucket(const audit::Author& by, const std::string& name);
   // `empty` is asked before and after the row became deleted and the fence ran; a "no" after it puts the row back.
-  Result<void> delete_bucket(const std::string& by, const std::string& name,
+  Result<void> delete_bucket(const audit::Author& by, const std::string& name,
                              const std::function<Result<bool>(const format::BucketRow&)>& empty);
-  Result<void> set_versioning(const std::string& by, const std::string& name, format::BucketVersioning versioning);
+  Result<void> set_versioning(const audit::Author& by, const std::string& name, format::BucketVersioning versioning);
 
   // Devices: the row is written whole by fleet, which knows what its fields mean. `change` sees the present row
   // (nullptr: none) and returns the new one; it runs under the lock of changes, so that spending a code and issuing a
   // certificate are one commit.
   Result<format::DeviceRow> change_device(
-      const std::string& by, const std::string& name,
+      const audit::Author& by, const std::string& name,
       const std::function<Result<format::DeviceRow>(const format::DeviceRow*)>& change);
 
-  Result<void> put_workload(const std::string& by, format::WorkloadRow row);
+  Result<void> put_workload(const audit::Author& by, format::WorkloadRow row);
   Result<void> put_report(format::WorkloadReportRow row);  // device: into its projection's journal
 
  private:
@@ -91,7 +93,7 @@ class Control {
   };
   explicit Control(Config config);
   Result<void> require_hub() const;
-  Result<void> apply(const std::string& by, std::vector<Change> changes);  // under changing_
+  Result<void> apply(const audit::Author& by, const std::vector<Change>& changes);  // under changing_
   Result<std::shared_ptr<State>> read_all() const;
   void publish(std::shared_ptr<State> next);
   uint64_t now_millis() const;

@@ -23,7 +23,7 @@ Fleet::Fleet(FleetConfig config) : config_(std::move(config)) {
   DL_REQUIRE(config_.control && config_.clock && config_.random && config_.issue_certificate, "fleet is wired by node");
 }
 
-Result<std::string> Fleet::invite(const std::string& by, const std::string& name, Millis life,
+Result<std::string> Fleet::invite(const audit::Author& by, const std::string& name, Millis life,
                                   const std::string& hub_address) {
   if (!control::valid_device_name(name, config_.hub_region))
     return error(Code::kInvalid, "'" + name + "' is no device name",
@@ -64,43 +64,45 @@ Result<format::EnrollAnswer> Fleet::enroll(const format::EnrollRequest& request,
   Bytes hash = crypto::sha256(request.secret).bytes();
   bool refused = false;  // the try is counted, and the refusal is told after it is durable
   if (!config_.control->state()->find_device(request.device)) return wrong_code();
-  DL_TRY(
-      auto row,
-      config_.control->change_device(
-          "enroll/" + request.device, request.device, [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
-            if (!old) return wrong_code();
-            format::DeviceRow next = *old;
-            if (old->state == format::DeviceState::kEnrolled) {
-              bool again = equal_constant_time(old->spent_code_hash, hash) && old->public_key == public_key;
-              if (!again) return wrong_code();
-              return next;
-            }
-            auto now = static_cast<uint64_t>(config_.clock->wall().time_since_epoch().count());
-            bool open = old->state == format::DeviceState::kInvited && !old->code_hash.empty() &&
-                        old->code_tries < kMaxCodeTries && now < old->code_expires_millis;
-            if (!open) return wrong_code();
-            if (!equal_constant_time(old->code_hash, hash)) {
-              refused = true;
-              next.code_tries++;
-              return next;
-            }
-            DL_TRY(next.certificate, config_.issue_certificate(public_key, next.name));
-            next.public_key = Bytes(public_key);
-            next.ca_pem = request.ca_pem;
-            next.node = request.node;
-            next.state = format::DeviceState::kEnrolled;
-            next.spent_code_hash = hash;
-            next.code_hash.clear();
-            next.code_expires_millis = 0;
-            next.code_tries = 0;
-            return next;
-          }));
+  auto by = audit::Author::of_node(config_.control->space().self, config_.clock->wall(), "enroll/" + request.device,
+                                   "demilune:EnrollDevice", "arn:demilune:::device/" + request.device);
+  DL_TRY(auto row, config_.control->change_device(
+                       by, request.device, [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
+                         if (!old) return wrong_code();
+                         format::DeviceRow next = *old;
+                         if (old->state == format::DeviceState::kEnrolled) {
+                           bool again =
+                               equal_constant_time(old->spent_code_hash, hash) && old->public_key == public_key;
+                           if (!again) return wrong_code();
+                           return next;
+                         }
+                         auto now = static_cast<uint64_t>(config_.clock->wall().time_since_epoch().count());
+                         bool open = old->state == format::DeviceState::kInvited && !old->code_hash.empty() &&
+                                     old->code_tries < kMaxCodeTries && now < old->code_expires_millis;
+                         if (!open) return wrong_code();
+                         if (!equal_constant_time(old->code_hash, hash)) {
+                           refused = true;
+                           by.deny("wrong code");
+                           next.code_tries++;
+                           return next;
+                         }
+                         DL_TRY(next.certificate, config_.issue_certificate(public_key, next.name));
+                         next.public_key = Bytes(public_key);
+                         next.ca_pem = request.ca_pem;
+                         next.node = request.node;
+                         next.state = format::DeviceState::kEnrolled;
+                         next.spent_code_hash = hash;
+                         next.code_hash.clear();
+                         next.code_expires_millis = 0;
+                         next.code_tries = 0;
+                         return next;
+                       }));
   if (refused) return wrong_code();
   return format::EnrollAnswer{row.id,           row.projection_id_key, row.certificate,   config_.hub_ca_pem,
                               config_.hub_name, config_.hub_id,        config_.hub_region};
 }
 
-Result<void> Fleet::assign(const std::string& by, const std::string& device, const std::string& bucket) {
+Result<void> Fleet::assign(const audit::Author& by, const std::string& device, const std::string& bucket) {
   if (!control::valid_bucket_name(bucket)) return error(Code::kInvalid, "'" + bucket + "' is no bucket name");
   DL_TRY(auto row,
          config_.control->change_device(by, device, [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
@@ -114,7 +116,7 @@ Result<void> Fleet::assign(const std::string& by, const std::string& device, con
   return {};
 }
 
-Result<void> Fleet::unassign(const std::string& by, const std::string& device, const std::string& bucket) {
+Result<void> Fleet::unassign(const audit::Author& by, const std::string& device, const std::string& bucket) {
   DL_TRY(auto row,
          config_.control->change_device(by, device, [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
            if (!old) return no_device(device);
@@ -127,7 +129,7 @@ Result<void> Fleet::unassign(const std::string& by, const std::string& device, c
   return {};
 }
 
-Result<void> Fleet::set_state(const std::string& by, const std::string& device, format::DeviceState state) {
+Result<void> Fleet::set_state(const audit::Author& by, const std::string& device, format::DeviceState state) {
   DL_TRY(auto row,
          config_.control->change_device(by, device, [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
            if (!old) return no_device(device);

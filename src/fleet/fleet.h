@@ -44,7 +44,7 @@ class Fleet {
 
   // A single-use code for a new device of that name. Inviting an invited name again replaces its code; an enrolled name
   // is kExists. Errors: kInvalid (name), kExists.
-  Result<std::string> invite(const std::string& by, const std::string& name, Millis life,
+  Result<std::string> invite(const audit::Author& by, const std::string& name, Millis life,
                              const std::string& hub_address);
   // Spends the code and issues the certificate in one commit. The same key with the same code gets its certificate
   // again. Errors: kNotFound/kDenied (wrong, used, expired, too many tries: which one is told only when the secret was
@@ -53,11 +53,11 @@ class Fleet {
 
   // `assign` also before the device enrols or the bucket exists. Errors: kNotFound (device), kInvalid (bucket name),
   // kLimit.
-  Result<void> assign(const std::string& by, const std::string& device, const std::string& bucket);
-  Result<void> unassign(const std::string& by, const std::string& device, const std::string& bucket);
+  Result<void> assign(const audit::Author& by, const std::string& device, const std::string& bucket);
+  Result<void> unassign(const audit::Author& by, const std::string& device, const std::string& bucket);
   // suspend/resume (kSuspended/kEnrolled), kLost (its later records are held), kRetired. Errors: kNotFound, kConflict
   // (from lost or retired there is no way back in this version).
-  Result<void> set_state(const std::string& by, const std::string& device, format::DeviceState state);
+  Result<void> set_state(const audit::Author& by, const std::string& device, format::DeviceState state);
 
   // By the public key of the peer's certificate. Errors: kForeign (of another hub, or unknown), kDenied (suspended,
   // lost, retired: with the reason).

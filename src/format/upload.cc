@@ -140,6 +140,12 @@ Bytes upload_part_key(const BucketId& bucket, const UploadId& upload, uint32_t p
   return row;
 }
 
+WallTime begun_at(const UploadId& upload) {
+  Bytes millis(2, '\0');
+  millis += upload.view().substr(0, 6);
+  return WallTime(Millis(static_cast<int64_t>(get_be64(millis))));
+}
+
 uint32_t part_number_of(BytesView row) { return get_be32(row.substr(row.size() - 4)); }
 
 }  // namespace dl::format

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "format/record.h"
@@ -59,6 +60,8 @@ struct UploadName {
 Result<UploadName> parse_upload_key(BytesView row);
 // 0A bucket upload part (big-endian 32 bits).
 Bytes upload_part_key(const BucketId& bucket, const UploadId& upload, uint32_t part);
+// When an upload was begun: its id starts with the milliseconds.
+WallTime begun_at(const UploadId& upload);
 // Part number of such a row. Precondition: the row is one.
 uint32_t part_number_of(BytesView row);
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/hex.h"
 #include "base/testing/golden.h"
 
 using namespace dl;
@@ -75,4 +76,9 @@ TEST_CASE("uploads are ordered by key, also where keys hold zero bytes") {
   CHECK(uploads_begin(kBucket, "a") <= a);
   CHECK(uploads_begin(kBucket, "ab") > a0);
   CHECK(ab < uploads_end(kBucket));
+}
+
+TEST_CASE("an upload's id tells when it was begun") {
+  Bytes id = from_hex("0123456789ab").value() + Bytes(10, 'r');
+  CHECK(format::begun_at(UploadId::of(id)) == WallTime(Millis(0x0123456789ab)));
 }

@@ -16,9 +16,14 @@ using access::Refusal;
 constexpr size_t kMaxCachedPolicies = 1000;
 constexpr std::string_view kUser = "user/", kNodeAdmin = "node-admin/";
 
-// Writes whose record is part of their step. Bucket changes are steps of control state, which takes no record.
-constexpr std::array<std::string_view, 4> kRecordedInStep = {"s3:PutObject", "s3:DeleteObject",
-                                                             "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"};
+// Changes whose record is part of their step: of objects, and of control state.
+constexpr std::array<std::string_view, 21> kRecordedInStep = {
+    "s3:PutObject",          "s3:DeleteObject",         "s3:DeleteObjectVersion", "s3:AbortMultipartUpload",
+    "s3:CreateBucket",       "s3:DeleteBucket",         "s3:PutBucketVersioning", "demilune:CreateUser",
+    "demilune:UpdateUser",   "demilune:DeleteUser",     "demilune:PutPolicy",     "demilune:DeletePolicy",
+    "demilune:CreateKey",    "demilune:UpdateKey",      "demilune:DeleteKey",     "demilune:InviteDevice",
+    "demilune:AssignBucket", "demilune:SetDeviceState", "demilune:RunJob",        "demilune:CancelJob",
+    "demilune:DeleteJob"};
 
 bool recorded_in_step(std::string_view action) {
   return std::find(kRecordedInStep.begin(), kRecordedInStep.end(), action) != kRecordedInStep.end();

@@ -66,8 +66,8 @@ class Identity {
 
 // The one door: says who asks, decides, and leaves an audit record for every decision. Thread-safe.
 //
-// Records of object writes (s3:PutObject, DeleteObject, DeleteObjectVersion, AbortMultipartUpload) go into the permit,
-// for the step of the mutation; a permit that is dropped without its record being taken leaves one of outcome "failed".
+// Records of changes (of objects, buckets, users, devices, jobs: kRecordedInStep) go into the permit, for the step of
+// the change; a permit that is dropped without its record being taken leaves one of outcome "failed".
 // All others are recorded at once, through `record`.
 class Gate {
  public:

@@ -139,6 +139,28 @@ TEST_CASE("a write's record is the step's once taken, and 'failed' when no step 
   CHECK(w.log[0].resource == "arn:aws:s3:::mission/b");
 }
 
+TEST_CASE(
+    "an administration change that reached no durable step is recorded as failed, a durable one by its step alone") {
+  World w;
+  auto admin = w.gate.act_as({"node-admin/hub", "", "unix", "REQ2"});
+  auto permit = [&] {
+    return w.gate.authorize(admin, {"demilune:CreateUser", "", "", "arn:demilune:::user/bob"}).value();
+  };
+  {
+    auto failed = permit();
+    auto by = failed.author();
+    CHECK(by.principal() == "node-admin/hub");
+    CHECK(w.log.empty());
+  }
+  REQUIRE(w.log.size() == 1);
+  CHECK(w.log[0].outcome == format::AuditOutcome::kFailed);
+  {
+    auto done = permit();
+    done.author().written();
+  }
+  CHECK(w.log.size() == 1);
+}
+
 TEST_CASE("who cannot prove who they are is refused, and that is on record") {
   World w;
   CHECK(refusal(w.ask("wrong")) == Refusal::kBadSignature);

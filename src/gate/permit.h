@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "audit/author.h"
 #include "base/bytes.h"
 #include "base/ids.h"
 
@@ -33,11 +34,16 @@ class Permit {
   uint64_t control_revision() const { return control_revision_; }  // of the facts it rests on; the step compares
   uint64_t policy_revision() const { return policy_revision_; }
   // The encoded audit record, for the mutation's step: whoever asks for it appends it there, last, after the step's
-  // conditions held. Empty when the gate has recorded the decision itself (reads, and changes that are no step of a
-  // data partition).
+  // conditions held. Empty when the gate has recorded the decision itself (reads, and what is no step).
   const Bytes& audit() const {
     if (ticket_) ticket_->take();
     return audit_;
+  }
+  // The same for steps of control state, which say themselves when they are durable. The permit outlives it.
+  audit::Author author() const {
+    return {principal_, audit_, [ticket = ticket_.get()] {
+              if (ticket) ticket->take();
+            }};
   }
 
  private:

@@ -136,13 +136,8 @@ RequestParser::State RequestParser::parse(BytesView head) {
   HeadGrammar<true> grammar(request_.headers);
   ErrorCode ec;
   grammar.put(boost::asio::const_buffer(head.data(), head.size()), ec);
-  if (ec == http::error::bad_version) {
-    BytesView line = head.substr(0, head.find('\r'));
-    size_t at = line.rfind(" HTTP/");
-    bool other = at != BytesView::npos && line.size() == at + 9 && line[at + 7] == '.' && line[at + 6] >= '0' &&
-                 line[at + 6] <= '9' && line[at + 8] >= '0' && line[at + 8] <= '9';
-    return other ? refuse(505, "only HTTP/1.1 and 1.0 are spoken here") : refuse(400, "malformed version");
-  }
+  // 505 would promise that the rest was understood; a version that we do not speak may frame its messages otherwise.
+  if (ec == http::error::bad_version) return refuse(400, "only HTTP/1.1 and 1.0 are spoken here");
   if (ec == http::error::header_limit) return refuse(431, "the request's head is too long");
   if (ec || !grammar.is_header_done()) return refuse(400, "malformed head: " + ec.message());
   if (grammar.too_many) return refuse(431, "too many headers");

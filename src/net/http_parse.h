@@ -16,7 +16,7 @@ struct HttpRefusal {
   std::string reason;
 };
 
-// One request head after the other (RFC 9112 sections 2 to 6). Refuses with 400, 414, 417, 431, 501 or 505.
+// One request head after the other (RFC 9112 sections 2 to 6). Refuses with 400, 414, 417, 431 or 501.
 class RequestParser {
  public:
   enum class State { kNeedMore, kDone, kRefused };

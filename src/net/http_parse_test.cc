@@ -107,13 +107,15 @@ TEST_CASE("request lines that are not origin form HTTP/1.x are refused") {
   CHECK(verdict("GET /a\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(verdict("GET  / HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(verdict("GET / HTTP/1.1 \r\nHost: a\r\n\r\n") == 400);
-  CHECK(verdict("GET / HTTP/2.0\r\nHost: a\r\n\r\n") == 505);
-  CHECK(verdict("GET / HTTP/1.2\r\nHost: a\r\n\r\n") == 505);
+  CHECK(verdict("GET / HTTP/2.0\r\nHost: a\r\n\r\n") == 400);
+  CHECK(verdict("GET / HTTP/1.2\r\nHost: a\r\n\r\n") == 400);
+  CHECK(verdict("GET / HTTP/0.9\r\nHost: a\r\n\r\n") == 400);
+  CHECK(verdict("GET / HTTP/1.1.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(verdict("GET / HTTX/1.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(verdict("GET /\r\n\r\n") == 400);
   CHECK(verdict("G@T / HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(verdict(std::string("\x16\x03\x01\x02\x00", 5)) == 400);
-  CHECK(verdict("PRI * HTTP/2.0\r\n\r\n") == 505);
+  CHECK(verdict("PRI * HTTP/2.0\r\n\r\n") == 400);
 }
 
 TEST_CASE("Host is there once, and clean") {

@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <deque>
+#include <iterator>
+#include <numeric>
+#include <tuple>
 
 #include "audit/log.h"
 #include "compute/doctor.h"
@@ -61,11 +65,25 @@ Result<std::vector<api::admin::InboxItem>> read_inbox(NodeSpaces& spaces, const 
   return out;
 }
 
-// The newest first, at most limit, looking at no more than the last 100,000 records.
-Result<std::vector<api::admin::AuditRow>> read_audit(storage::Partition& partition,
-                                                     const api::admin::AuditQuery& query) {
+std::string_view outcome_name(format::AuditOutcome outcome) {
+  switch (outcome) {
+    case format::AuditOutcome::kDone:
+      return "done";
+    case format::AuditOutcome::kAdmitted:
+      return "admitted";
+    case format::AuditOutcome::kRefused:
+      return "refused";
+    case format::AuditOutcome::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+// Appends what fits, oldest first, the last query.limit of it, looking at no more than the last 100,000 records.
+Result<void> read_log(storage::Partition& partition, const api::admin::AuditQuery& query,
+                      std::vector<api::admin::AuditRow>& out) {
   constexpr uint64_t kLookBack = 100'000;
-  std::vector<api::admin::AuditRow> out;
+  std::deque<api::admin::AuditRow> fitting;
   DL_TRY(auto view, partition.snapshot());
   DL_TRY(uint64_t count, audit::count(*view));
   DL_OK(audit::scan(*view, count > kLookBack ? count - kLookBack : 0,
@@ -75,13 +93,30 @@ Result<std::vector<api::admin::AuditRow>> read_audit(storage::Partition& partiti
                                   (query.action.empty() || r.action == query.action) &&
                                   (!query.denied_only || r.decision == format::AuditDecision::kDenied);
                       if (!fits) return storage::Scan::kContinue;
-                      out.push_back({r.time, r.principal, r.action, r.resource,
-                                     r.decision == format::AuditDecision::kAllowed ? "allowed" : "denied", r.reason,
-                                     r.source});
-                      if (out.size() > query.limit) out.erase(out.begin());
+                      fitting.push_back({r.time, r.principal, r.action, r.resource,
+                                         r.decision == format::AuditDecision::kAllowed ? "allowed" : "denied",
+                                         std::string(outcome_name(r.outcome)), r.reason, r.source});
+                      if (fitting.size() > query.limit) fitting.pop_front();
                       return storage::Scan::kContinue;
                     }));
-  std::reverse(out.begin(), out.end());
+  std::move(fitting.begin(), fitting.end(), std::back_inserter(out));
+  return {};
+}
+
+// Records lie in the partition of what they are about: changes of control state in `control`, all else in `default`.
+// The newest first.
+Result<std::vector<api::admin::AuditRow>> read_audit(storage::Store& store, const api::admin::AuditQuery& query) {
+  std::vector<api::admin::AuditRow> out;
+  for (const char* name : {"control", "default"}) DL_OK(read_log(store.partition(name), query, out));
+  // Within one millisecond the order of the logs stays.
+  std::vector<size_t> order(out.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return std::tie(out[a].time, a) > std::tie(out[b].time, b); });
+  std::vector<api::admin::AuditRow> newest;
+  for (size_t at : order) newest.push_back(std::move(out[at]));
+  out = std::move(newest);
+  if (out.size() > query.limit) out.resize(query.limit);
   return out;
 }
 
@@ -137,18 +172,23 @@ api::admin::AdminContext Node::Parts::admin_context() {
     info.data_dir = config.data_dir;
     return info;
   };
-  c.ready = [] { return Result<void>(); };
+  if (!is_hub()) c.hub_heard = [this] { return hub_heard(); };
+  c.ready = [this] { return pulse->ready(); };
   c.partitions = [this] {
     std::vector<api::admin::PartitionStatus> out;
-    for (const auto& name : store->partition_names()) out.push_back({name, true, "", store->segment_bytes(name)});
+    for (const auto& name : store->partition_names()) {
+      auto health = store->health(name);
+      out.push_back({name, health.ok(), health.ok() ? "" : health.error().message, store->segment_bytes(name)});
+    }
     return out;
   };
   c.doctor = [this] { return examine(*world.fs, config.data_dir); };
-  c.metrics = [this] { return metrics->exposition(); };
+  c.metrics = [this] { return scrape(); };
+  c.requests = admin_metrics.get();
   c.inbox = [this](size_t limit) {
     return read_inbox(*spaces, *control->state(), limit, [this](const NodeId& origin) { return name_of(origin); });
   };
-  c.audit = [this](const api::admin::AuditQuery& query) { return read_audit(store->partition("default"), query); };
+  c.audit = [this](const api::admin::AuditQuery& query) { return read_audit(*store, query); };
   return c;
 }
 
@@ -169,8 +209,14 @@ Result<void> Node::Parts::open_admin() {
   w.node_name = identity.name;
   w.hub = is_hub();
   workloads_admin = std::make_unique<WorkloadsAdmin>(std::move(w));
+  s3_metrics = std::make_unique<api::RequestMetrics>(*metrics, "s3", api::s3::operation_names());
+  admin_metrics = std::make_unique<api::RequestMetrics>(*metrics, "admin", api::admin::operation_names());
+  pulse = std::make_unique<Pulse>(*store, *world.clock);
+  pulse->start();
+  census = std::make_unique<Census>(store->partition("default"));
   admin = std::make_unique<api::admin::AdminApi>(admin_context());
-  s3 = std::make_unique<api::s3::S3Handler>(api::s3::S3Config{identity.region}, *objects, *gate, *world.random);
+  s3 = std::make_unique<api::s3::S3Handler>(api::s3::S3Config{identity.region, is_hub(), s3_metrics.get()}, *objects,
+                                            *gate, *world.random);
   return {};
 }
 

@@ -81,27 +81,30 @@ void SyncAdmin::add_spaces(const sync::LinkReport& link, api::admin::SyncStatus&
   }
 }
 
+std::vector<api::admin::LinkStatus> SyncAdmin::links() const {
+  std::vector<api::admin::LinkStatus> out;
+  if (parts_.device_link) out.push_back(link_status(parts_.device_link->report()));
+  if (!parts_.hub_link) return out;
+  for (const auto& report : parts_.hub_link->report()) out.push_back(link_status(report));
+  for (const auto& [name, device] : parts_.control->state()->devices) {
+    bool seen = std::any_of(out.begin(), out.end(), [&](const auto& link) { return link.peer == name; });
+    if (!seen)
+      out.push_back({name, "down", std::nullopt,
+                     std::string(format::device_state_name(device.state)) + ", not heard of since this start", 0, 0});
+  }
+  return out;
+}
+
 api::admin::SyncStatus SyncAdmin::status() {
   api::admin::SyncStatus out;
+  out.links = links();
   if (parts_.device_link) {
     auto report = parts_.device_link->report();
     out.paused = report.state == sync::LinkState::kPaused;
-    out.links.push_back(link_status(report));
     add_spaces(report, out);
   }
-  if (parts_.hub_link) {
-    for (const auto& report : parts_.hub_link->report()) {
-      out.links.push_back(link_status(report));
-      add_spaces(report, out);
-    }
-    for (const auto& [name, device] : parts_.control->state()->devices) {
-      bool seen = std::any_of(out.links.begin(), out.links.end(), [&](const auto& link) { return link.peer == name; });
-      if (!seen)
-        out.links.push_back({name, "down", std::nullopt,
-                             std::string(format::device_state_name(device.state)) + ", not heard of since this start",
-                             0, 0});
-    }
-  }
+  if (parts_.hub_link)
+    for (const auto& report : parts_.hub_link->report()) add_spaces(report, out);
   return out;
 }
 

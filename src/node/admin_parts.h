@@ -25,6 +25,8 @@ class SyncAdmin : public api::admin::SyncControl {
   };
   explicit SyncAdmin(Parts parts) : parts_(parts) {}
   api::admin::SyncStatus status() override;
+  // The same without the spaces: reads no rows.
+  std::vector<api::admin::LinkStatus> links() const;
   Result<void> now(const std::string& peer) override;
   Result<void> pause(const std::string& peer) override;
   Result<void> resume(const std::string& peer) override;
@@ -66,12 +68,12 @@ class WorkloadsAdmin : public api::admin::Workloads {
     bool hub = true;
   };
   explicit WorkloadsAdmin(Parts parts) : parts_(std::move(parts)) {}
-  Result<api::admin::JobInfo> run(const std::string& principal, const api::admin::JobRequest& request) override;
+  Result<api::admin::JobInfo> run(const audit::Author& by, const api::admin::JobRequest& request) override;
   Result<std::vector<api::admin::JobInfo>> list() override;
   Result<api::admin::JobInfo> find(const std::string& which) override;
   Result<api::admin::LogChunk> logs(const std::string& which, uint64_t offset, size_t max) override;
-  Result<void> cancel(const std::string& which) override;
-  Result<void> remove(const std::string& which) override;
+  Result<void> cancel(const audit::Author& by, const std::string& which) override;
+  Result<void> remove(const audit::Author& by, const std::string& which) override;
 
  private:
   // What the hub sent to devices, with the states that they reported.

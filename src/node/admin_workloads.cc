@@ -62,10 +62,10 @@ compute::RunRequest request_of(const std::string& principal, const api::admin::J
 
 }  // namespace
 
-Result<api::admin::JobInfo> WorkloadsAdmin::run(const std::string& principal, const api::admin::JobRequest& request) {
-  auto wish = request_of(principal, request);
+Result<api::admin::JobInfo> WorkloadsAdmin::run(const audit::Author& by, const api::admin::JobRequest& request) {
+  auto wish = request_of(by.principal(), request);
   if (request.on.empty() || request.on == parts_.node_name) {
-    DL_TRY(auto made, parts_.compute->submit(wish));
+    DL_TRY(auto made, parts_.compute->submit(by, wish));
     return info_of(made, parts_.node_name, false);
   }
   if (!parts_.hub)
@@ -82,7 +82,7 @@ Result<api::admin::JobInfo> WorkloadsAdmin::run(const std::string& principal, co
   wish.node = request.on;
   DL_TRY(auto spec, compute::make_spec(wish, *parts_.clock, *parts_.random));
   format::WorkloadRow row{spec.id, request.on, format::encode_workload_spec(spec), false, false, spec.submitted_millis};
-  DL_OK(parts_.control->put_workload(principal, std::move(row)));
+  DL_OK(parts_.control->put_workload(by, std::move(row)));
   return info_of({spec, std::nullopt}, parts_.node_name, true);
 }
 
@@ -147,35 +147,28 @@ Result<api::admin::LogChunk> WorkloadsAdmin::logs(const std::string& which, uint
     return error(Code::kUnsupported, "the log of '" + which + "' lies on " + w.spec.node + " in this version",
                  "Run `demilune job logs` there.");
   }
-  // Asked before the log is read: what is written after the end was seen is not missed.
-  bool over = own->status && format::is_terminal(own->status->phase);
-  DL_TRY(auto lines, parts_.compute->logs(which, {}));
-  Bytes text = compute::log_text(lines);
-  api::admin::LogChunk chunk;
-  if (offset < text.size()) chunk.data = text.substr(offset, max);
-  chunk.next_offset = offset + chunk.data.size();
-  chunk.end = over && chunk.next_offset >= text.size();
-  return chunk;
+  DL_TRY(auto page, parts_.compute->logs(own->spec.id.hex(), offset, max));
+  return api::admin::LogChunk{compute::log_text(page.lines), page.next, page.end, page.gap};
 }
 
-Result<void> WorkloadsAdmin::cancel(const std::string& which) {
-  auto own = parts_.compute->cancel(which);
+Result<void> WorkloadsAdmin::cancel(const audit::Author& by, const std::string& which) {
+  auto own = parts_.compute->cancel(by, which);
   if (own.ok()) return {};
   if (own.error().code != Code::kNotFound) return std::move(own).error();
   DL_TRY(auto w, find_sent(which));
   auto state = parts_.control->state();
   auto row = state->workloads.at(w.spec.id);
   row.cancelled = true;
-  return parts_.control->put_workload("admin", std::move(row));
+  return parts_.control->put_workload(by, std::move(row));
 }
 
-Result<void> WorkloadsAdmin::remove(const std::string& which) {
+Result<void> WorkloadsAdmin::remove(const audit::Author& by, const std::string& which) {
   auto own = parts_.compute->find(which);
   if (own.ok()) {
     if (own->status && !format::is_terminal(own->status->phase))
       return error(Code::kConflict, "'" + which + "' is still " + std::string(format::phase_name(own->status->phase)),
                    "Cancel it first.");
-    DL_TRY(auto gone, parts_.compute->remove(which));
+    DL_TRY(auto gone, parts_.compute->remove(by, which));
     (void)gone;
     return {};
   }
@@ -186,7 +179,7 @@ Result<void> WorkloadsAdmin::remove(const std::string& which) {
   auto state = parts_.control->state();
   auto row = state->workloads.at(w.spec.id);
   row.deleted = true;
-  return parts_.control->put_workload("admin", std::move(row));
+  return parts_.control->put_workload(by, std::move(row));
 }
 
 }  // namespace dl::node

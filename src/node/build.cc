@@ -95,8 +95,12 @@ Result<void> Node::Parts::open_control() {
 }
 
 Result<void> Node::Parts::make_administrator() {
-  DL_OK(control->create_user("first-start", kAdmin, {{"administrator", kAllowAll}}));
-  DL_TRY(auto key, control->create_key("first-start", kAdmin));
+  auto by = [this](const char* action) {
+    return audit::Author::of_node(identity.node, world.clock->wall(), "first-start", action,
+                                  "arn:demilune:::user/" + std::string(kAdmin));
+  };
+  DL_OK(control->create_user(by("demilune:CreateUser"), kAdmin, {{"administrator", kAllowAll}}));
+  DL_TRY(auto key, control->create_key(by("demilune:CreateKey"), kAdmin));
   if (config.admin_key_file.empty()) {
     first_key = FirstKey{key.id, key.secret};
     return {};

@@ -10,6 +10,7 @@
 namespace dl::node {
 namespace {
 
+Bytes contact_key() { return Bytes(1, static_cast<char>(format::RowType::kTable)) + "node/contact"; }
 Bytes identity_key() { return Bytes(1, static_cast<char>(format::RowType::kTable)) + "node/identity"; }
 
 Result<crypto::Authority> ensure_authority(NodeKeys& keys, const char* key_name, const char* certificate_name,
@@ -44,6 +45,24 @@ Result<void> store_identity(storage::Partition& partition, const format::NodeIde
     batch.put(identity_key(), format::encode(identity));
     return {};
   });
+}
+
+Result<std::optional<WallTime>> load_contact(storage::Partition& partition) {
+  DL_TRY(auto row, partition.get(contact_key()));
+  if (!row) return std::optional<WallTime>();
+  if (row->size() != 8) return error(Code::kCorrupt, "the row of the last contact is damaged");
+  return std::optional(WallTime(Millis(static_cast<int64_t>(get_be64(*row)))));
+}
+
+Result<void> store_contact(storage::Partition& partition, WallTime heard) {
+  Bytes row;
+  put_be64(row, static_cast<uint64_t>(heard.time_since_epoch().count()));
+  return partition.commit_wait(
+      [&](storage::Batch& batch) -> Result<void> {
+        batch.put(contact_key(), row);
+        return {};
+      },
+      storage::Purpose::kFree);
 }
 
 format::NodeIdentity new_hub_identity(const std::string& name, const std::string& region, Random& random) {

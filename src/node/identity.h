@@ -19,6 +19,10 @@ namespace dl::node {
 // (device).
 Result<std::optional<format::NodeIdentity>> load_identity(storage::Partition& partition);
 Result<void> store_identity(storage::Partition& partition, const format::NodeIdentity& identity);
+// Device: when the hub was last heard; row 7E "node/contact", milliseconds. Kept now and then, so that it outlives a
+// start.
+Result<std::optional<WallTime>> load_contact(storage::Partition& partition);
+Result<void> store_contact(storage::Partition& partition, WallTime heard);
 format::NodeIdentity new_hub_identity(const std::string& name, const std::string& region, Random& random);
 
 // The partitions of every node, with their keys from the ring.

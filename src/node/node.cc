@@ -10,6 +10,8 @@ namespace {
 
 constexpr Millis kUpkeep{5'000};
 constexpr int kUpkeepsADay = 24 * 3600 / 5;
+constexpr Millis kKeepContact{60'000};  // how old the contact that a start knows of may be
+constexpr size_t kCensusRows = 20'000;  // looked at in one upkeep
 
 Result<net::HostPort> address_of(const Settings& settings, std::string_view key, const std::string& fallback) {
   const auto& text = settings.text(key);
@@ -33,6 +35,8 @@ Result<void> Node::Parts::open_data() {
     log_info("node", "a new hub in {}", config.data_dir);
   }
   identity = std::move(*known);
+  DL_TRY(auto heard, load_contact(store->partition("control")));
+  if (heard) heard_kept = heard->time_since_epoch();
   if (is_hub()) identity.region = config.settings.text("s3.region");
   DL_TRY(authority, ensure_own_authority(*keys, identity.name, *world.clock, *world.random));
   if (is_hub()) {
@@ -107,6 +111,9 @@ Result<void> Node::Parts::listen() {
 void Node::Parts::start_upkeep() {
   upkeep = Thread("upkeep", [this] {
     for (int round = 1; upkeep_signal.wait_for(kUpkeep); round++) {
+      keep_contact();
+      auto counted = census->step(kCensusRows);
+      if (!counted.ok()) log_debug("node", "counting conflicts and uploads: {}", counted.error().message);
       if (!is_hub()) {
         auto swept = spaces->sweep();
         if (!swept.ok()) log_warn("node", "deleting what is no longer assigned: {}", swept.error().message);
@@ -121,11 +128,27 @@ void Node::Parts::start_upkeep() {
   });
 }
 
+std::optional<WallTime> Node::Parts::hub_heard() const {
+  std::optional<WallTime> heard;
+  if (auto kept = heard_kept.load(); kept > Millis(0)) heard = WallTime(kept);
+  if (!device_link) return heard;
+  auto now = device_link->report().last_contact;
+  return now && (!heard || *now > *heard) ? now : heard;
+}
+
+void Node::Parts::keep_contact() {
+  auto heard = hub_heard();
+  if (is_hub() || !heard || heard->time_since_epoch() - heard_kept.load() < kKeepContact) return;
+  auto kept = store_contact(store->partition("control"), *heard);
+  if (kept.ok()) heard_kept = heard->time_since_epoch();
+}
+
 // New requests first, then those who change things by themselves, then what they stand on.
 void Node::Parts::stop() {
   if (std::exchange(stopped, true)) return;
   upkeep_signal.stop();
   upkeep.join();
+  if (pulse) pulse->stop();
   if (data_server) data_server->stop();
   if (admin_server) admin_server->stop();
   if (bridge) bridge->stop();

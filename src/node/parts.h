@@ -15,11 +15,13 @@
 #include "fleet/projection.h"
 #include "net/http_server.h"
 #include "node/admin_parts.h"
+#include "node/census.h"
 #include "node/identity.h"
 #include "node/node.h"
 #include "node/notifier.h"
 #include "node/object_access.h"
 #include "node/principals.h"
+#include "node/pulse.h"
 #include "node/spaces.h"
 #include "node/workload_bridge.h"
 #include "registry/image_store.h"
@@ -86,6 +88,13 @@ struct Node::Parts {
   std::unique_ptr<api::s3::S3Handler> s3;
   std::shared_ptr<net::TlsSlot> server_tls;
   std::unique_ptr<net::HttpServer> data_server, admin_server;
+  std::unique_ptr<api::RequestMetrics> s3_metrics, admin_metrics;
+  std::unique_ptr<Pulse> pulse;
+  std::unique_ptr<Census> census;
+  std::mutex collecting;                            // one scrape at a time
+  std::optional<api::admin::SyncStatus> last_sync;  // of the last scrape that asked
+  MonoTime last_sync_at{};
+  std::atomic<Millis> heard_kept{Millis(0)};  // device: the hub was heard, as kept on the disk; since 1970
   StopSignal upkeep_signal;
   Thread upkeep;
 
@@ -110,6 +119,14 @@ struct Node::Parts {
   Result<Bytes> enroll(BytesView request, BytesView certificate);
   Result<void> make_administrator();
   void control_changed();
+  // Brings all series up to date (node_metrics.cc). Blocks.
+  std::string scrape();
+  std::optional<WallTime> hub_heard() const;
+  void keep_contact();
+  void collect_store();
+  void collect_links();
+  void collect_jobs();
+  void collect_process();
   api::admin::AdminContext admin_context();
   std::string name_of(const NodeId& origin) const;
 };

@@ -71,13 +71,13 @@ std::vector<objects::BucketInfo> NodeSpaces::list_buckets() const {
   return out;
 }
 
-Result<objects::BucketInfo> NodeSpaces::create_bucket(const std::string& by, const std::string& name) {
+Result<objects::BucketInfo> NodeSpaces::create_bucket(const audit::Author& by, const std::string& name) {
   DL_TRY(auto row, config_.control->create_bucket(by, name));
   DL_OK(make_space(row));
   return info_of(row);
 }
 
-Result<void> NodeSpaces::delete_bucket(const std::string& by, const std::string& name,
+Result<void> NodeSpaces::delete_bucket(const audit::Author& by, const std::string& name,
                                        std::function<Result<bool>()> empty) {
   int asked = 0;
   return config_.control->delete_bucket(by, name, [&](const format::BucketRow& row) -> Result<bool> {
@@ -93,7 +93,7 @@ Result<void> NodeSpaces::delete_bucket(const std::string& by, const std::string&
   });
 }
 
-Result<void> NodeSpaces::set_versioning(const std::string& by, const std::string& name,
+Result<void> NodeSpaces::set_versioning(const audit::Author& by, const std::string& name,
                                         journal::Versioning versioning) {
   return config_.control->set_versioning(by, name, static_cast<format::BucketVersioning>(versioning));
 }

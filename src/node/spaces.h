@@ -36,10 +36,11 @@ class NodeSpaces : public objects::BucketSource, public objects::SpaceSource, pu
   uint64_t revision() const override;
   std::optional<objects::BucketInfo> find_bucket(std::string_view name) const override;
   std::vector<objects::BucketInfo> list_buckets() const override;
-  Result<objects::BucketInfo> create_bucket(const std::string& by, const std::string& name) override;
-  Result<void> delete_bucket(const std::string& by, const std::string& name,
+  Result<objects::BucketInfo> create_bucket(const audit::Author& by, const std::string& name) override;
+  Result<void> delete_bucket(const audit::Author& by, const std::string& name,
                              std::function<Result<bool>()> empty) override;
-  Result<void> set_versioning(const std::string& by, const std::string& name, journal::Versioning versioning) override;
+  Result<void> set_versioning(const audit::Author& by, const std::string& name,
+                              journal::Versioning versioning) override;
   // objects::SpaceSource
   Result<objects::SpaceHandle> find_space(const objects::BucketInfo& bucket) override;
   // sync::Membership

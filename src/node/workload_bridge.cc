@@ -47,7 +47,7 @@ Result<void> WorkloadBridge::take_wishes() {
       spec = known->spec;
       spec.cancelled = true;
     }
-    DL_OK(table_.put_spec(spec));
+    DL_OK(table_.put_spec(audit::Author("hub"), spec));
     changed = true;
   }
   if (changed) service_.poke();

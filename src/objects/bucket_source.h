@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/author.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -32,8 +33,8 @@ struct BucketInfo {
 };
 
 // Buckets by name. find_, list_ and revision() are in memory, from any thread. The changes block until durable and are
-// called on the pool; `by` is the principal who asks; the gate has recorded the decision. At a device they answer
-// kUnsupported "done at the hub in this version".
+// called on the pool; `by` is who asks, with the audit record for the step. At a device they answer kUnsupported "done
+// at the hub in this version".
 class BucketSource {
  public:
   virtual ~BucketSource() = default;
@@ -43,14 +44,14 @@ class BucketSource {
   virtual std::optional<BucketInfo> find_bucket(std::string_view name) const = 0;
   virtual std::vector<BucketInfo> list_buckets() const = 0;  // active ones, by name
   // Errors: kExists, kUnsupported.
-  virtual Result<BucketInfo> create_bucket(const std::string& by, const std::string& name) = 0;
+  virtual Result<BucketInfo> create_bucket(const audit::Author& by, const std::string& name) = 0;
   // Marks the bucket deleted, publishes that (so that later permits carry the new revision), then asks `empty`, which
   // runs a step in the bucket's partition; when it says false the row becomes active again and kConflict is returned.
   // Errors: kNotFound, kConflict, kUnsupported.
-  virtual Result<void> delete_bucket(const std::string& by, const std::string& name,
+  virtual Result<void> delete_bucket(const audit::Author& by, const std::string& name,
                                      std::function<Result<bool>()> empty) = 0;
   // Errors: kNotFound, kUnsupported.
-  virtual Result<void> set_versioning(const std::string& by, const std::string& name,
+  virtual Result<void> set_versioning(const audit::Author& by, const std::string& name,
                                       journal::Versioning versioning) = 0;
 };
 

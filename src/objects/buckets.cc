@@ -35,7 +35,7 @@ Result<void> delete_now(const Deps& deps, const gate::Permit& permit, const Plac
         storage::Purpose::kFree));
     return after;
   };
-  auto deleted = deps.buckets->delete_bucket(permit.principal(), place.bucket.name, still_empty);
+  auto deleted = deps.buckets->delete_bucket(permit.author(), place.bucket.name, still_empty);
   if (!deleted.ok() && deleted.error().code == Code::kConflict) return not_empty(place.bucket.name);
   return deleted;
 }
@@ -45,8 +45,9 @@ Result<void> delete_now(const Deps& deps, const gate::Permit& permit, const Plac
 Task<BucketInfo> Objects::create_bucket(gate::Permit permit) {
   DL_CO_OK(check_permit(permit, {"s3:CreateBucket"}));
   BucketSource* buckets = deps_.buckets;
+  auto held = std::make_shared<gate::Permit>(std::move(permit));
   auto made = co_await on_pool<BucketInfo>(
-      &deps_, [buckets, by = permit.principal(), name = permit.bucket()] { return buckets->create_bucket(by, name); });
+      &deps_, [buckets, held] { return buckets->create_bucket(held->author(), held->bucket()); });
   if (!made.ok() && made.error().code == Code::kExists)
     co_return refuse(Code::kExists, Reason::kBucketExists, made.error().message);
   co_return std::move(made);
@@ -76,10 +77,10 @@ Task<void> Objects::set_versioning(gate::Permit permit, journal::Versioning vers
   DL_CO_OK(check_permit(permit, {"s3:PutBucketVersioning"}));
   DL_CO_TRY(BucketInfo bucket, find_bucket(permit, "s3:PutBucketVersioning"));
   BucketSource* buckets = deps_.buckets;
-  co_return co_await net::run_blocking(*deps_.runtime,
-                                       [buckets, by = permit.principal(), name = bucket.name, versioning] {
-                                         return buckets->set_versioning(by, name, versioning);
-                                       });
+  auto held = std::make_shared<gate::Permit>(std::move(permit));
+  co_return co_await net::run_blocking(*deps_.runtime, [buckets, held, name = bucket.name, versioning] {
+    return buckets->set_versioning(held->author(), name, versioning);
+  });
 }
 
 }  // namespace dl::objects

@@ -8,6 +8,7 @@
 #include "objects/engine.h"
 #include "objects/run.h"
 #include "objects/upload_rows.h"
+#include "objects/wait_hub.h"
 #include "objects/write.h"
 
 namespace dl::objects {
@@ -102,10 +103,56 @@ Result<void> check_whole(const CompleteRequest& request, const journal::Draft& d
   return {};
 }
 
+// The ETag that an object of these parts has; empty when one of them is no ETag of a part.
+std::string etag_of(const std::vector<CompletePart>& parts) {
+  crypto::Hasher etag(crypto::Digest::kMd5);
+  for (const CompletePart& part : parts) {
+    auto md5 = from_hex(part.etag);
+    if (!md5.ok() || md5->size() != 16) return {};
+    etag.update(*md5);
+  }
+  return to_hex(etag.finish()) + "-" + std::to_string(parts.size());
+}
+
+// A client that lost the answer asks again. The upload's rows are gone with its completion, and a version does not name
+// its upload; but what it was made of can be told: the current version of the key, written by the same principal after
+// the upload began, within the last day, of exactly the parts that are listed.
+Result<std::optional<PutResult>> find_completed(const Deps& deps, const storage::View& view, const Place& place,
+                                                const gate::Permit& by, const CompleteRequest& request) {
+  std::optional<PutResult> none;
+  DL_TRY(auto found, journal::find_key(view, *place.at.space, by.key()));
+  if (!found.current || !found.current->record.object) return none;
+  const journal::Version& version = *found.current;
+  const auto& object = *version.record.object;
+  const WallTime written = version.record.hlc.wall();
+  const bool in_time =
+      written >= format::begun_at(request.upload) && deps.clock->wall() - written <= limits::kRepeatWindow;
+  if (!in_time || version.record.principal != by.principal() || object.etag != etag_of(request.parts)) return none;
+  if (request.size && *request.size != object.size) return none;
+  PutResult out;
+  out.etag = object.etag;
+  out.size = object.size;
+  if (!object.checksums.empty()) out.checksum = object.checksums.front();
+  if (request.checksum && out.checksum != request.checksum) return none;
+  out.version = version.version;
+  out.null = version.record.null;
+  out.versioned = place.versioned();
+  out.at_hub = version.state == journal::State::kCommitted;
+  out.last_modified = version.record.hlc;
+  return std::optional(std::move(out));
+}
+
 Result<PutResult> complete(const Deps& deps, storage::Batch& batch, const Place& place, const gate::Permit& by,
                            const CompleteRequest& request) {
-  DL_TRY(auto upload, load_upload(batch, place, by.key(), request.upload));
   DL_OK(check_order(request.parts));
+  auto loaded = load_upload(batch, place, by.key(), request.upload);
+  if (!loaded.ok()) {
+    if (reason_of(loaded.error()) != Reason::kNoSuchUpload) return std::move(loaded).error();
+    DL_TRY(auto before, find_completed(deps, batch, place, by, request));
+    if (before) return std::move(*before);
+    return std::move(loaded).error();
+  }
+  const format::Upload& upload = *loaded;
   DL_TRY(Parts parts, load_parts(batch, place, request.upload));
   for (const CompletePart& named : request.parts)
     DL_OK(check_part(named, parts, &named == &request.parts.back(), upload.checksum.has_value()));
@@ -123,12 +170,17 @@ Result<PutResult> complete(const Deps& deps, storage::Batch& batch, const Place&
 Task<PutResult> Objects::complete_upload(gate::Permit permit, CompleteRequest request) {
   DL_CO_OK(check_permit(permit, {"s3:PutObject"}));
   DL_CO_OK(check_key(permit.key()));
+  const bool wait = request.wait_hub;
+  const std::string bucket = permit.bucket();
+  const Bytes key = permit.key();
   Write<PutResult> write;
   write.permits.push_back(std::move(permit));
   write.work = [this, request = std::move(request)](storage::Batch& batch, const Place& place, const gate::Permit& by) {
     return complete(deps_, batch, place, by, request);
   };
-  co_return co_await run_write(&deps_, std::move(write));
+  DL_CO_TRY(PutResult out, co_await run_write(&deps_, std::move(write)));
+  if (wait && !out.at_hub) DL_CO_OK(co_await wait_for_hub(&deps_, bucket, key, &out));
+  co_return std::move(out);
 }
 
 }  // namespace dl::objects

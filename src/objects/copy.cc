@@ -7,6 +7,7 @@
 #include "objects/conditions.h"
 #include "objects/intake.h"
 #include "objects/run.h"
+#include "objects/wait_hub.h"
 #include "objects/write.h"
 
 namespace dl::objects {
@@ -126,6 +127,8 @@ Task<CopyResult> Objects::copy(gate::Permit read, gate::Permit write_permit, Cop
     DL_CO_OK(co_await add_checksum(&deps_, source, *request.checksum, &draft));
   }
 
+  const std::string bucket = write_permit.bucket();
+  const Bytes key = write_permit.key();
   Write<PutResult> write;
   write.permits.push_back(std::move(write_permit));
   write.work = [this, shared, source, meant = target.bucket.id, draft = std::move(draft), request](
@@ -141,6 +144,7 @@ Task<CopyResult> Objects::copy(gate::Permit read, gate::Permit write_permit, Cop
   out.source_null = source->info.null;
   out.source_versioned = source->info.versioned;
   DL_CO_TRY(out.put, co_await run_write(&deps_, std::move(write)));
+  if (request.wait_hub && !out.put.at_hub) DL_CO_OK(co_await wait_for_hub(&deps_, bucket, key, &out.put));
   co_return std::move(out);
 }
 

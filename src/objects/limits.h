@@ -22,6 +22,8 @@ inline constexpr int kMaxRenewals = 5;
 inline constexpr Millis kBodyWait{30'000};
 // How long one commit may take before its writer is told that it is open.
 inline constexpr Millis kCommitWait{60'000};
+// How long a repeated CompleteMultipartUpload is answered like the first.
+inline constexpr Millis kRepeatWindow = std::chrono::hours(24);
 // DeleteObjects: keys a request.
 inline constexpr size_t kMaxDeletes = 1000;
 

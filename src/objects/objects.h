@@ -31,6 +31,7 @@ struct Deps {
   gate::Gate* gate = nullptr;    // decides again when control state moved under a write
   // Whether the kernel says that its clock is disciplined.
   std::function<format::ClockTrust()> clock_trust;
+  Millis hub_wait{30'000};  // how long a write with x-demilune-wait waits for its home
 };
 
 // An object's body, opened. Owned by one request.

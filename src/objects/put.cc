@@ -4,6 +4,7 @@
 #include "objects/engine.h"
 #include "objects/intake.h"
 #include "objects/run.h"
+#include "objects/wait_hub.h"
 #include "objects/write.h"
 
 namespace dl::objects {
@@ -26,6 +27,8 @@ Task<PutResult> Objects::put(gate::Permit permit, PutRequest request, BodySource
   set_meta(draft, request.meta);
   draft.fresh = std::move(received.body);
   const BucketId meant = place.bucket.id;
+  const std::string bucket = permit.bucket();
+  const Bytes key = permit.key();
 
   Write<PutResult> write;
   write.permits.push_back(std::move(permit));
@@ -38,7 +41,9 @@ Task<PutResult> Objects::put(gate::Permit permit, PutRequest request, BodySource
     DL_OK(set_parents(batch, at, by.key(), parents, mine));
     return append_object(deps_, batch, at, by, std::move(mine));
   };
-  co_return co_await run_write(&deps_, std::move(write));
+  DL_CO_TRY(PutResult out, co_await run_write(&deps_, std::move(write)));
+  if (request.wait_hub && !out.at_hub) DL_CO_OK(co_await wait_for_hub(&deps_, bucket, key, &out));
+  co_return std::move(out);
 }
 
 }  // namespace dl::objects

@@ -33,6 +33,7 @@ enum class Reason : uint16_t {
   kChecksumMismatch,
   kBodyRemote,    // not here, no link: InvalidObjectState
   kBodyOnItsWay,  // not here within the wait: 503
+  kNotAtHub,      // durable here, the home has not committed it within the wait: 503
   kStale,         // control state moved: decide again
 };
 

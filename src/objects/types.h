@@ -68,6 +68,7 @@ struct PutRequest {
   std::optional<format::ChecksumKind> checksum;  // to take and store
   Conditions conditions;
   std::vector<VersionRef> parents;  // x-demilune-parents: instead of the current version; these must exist
+  bool wait_hub = false;            // x-demilune-wait
 };
 struct PutResult {
   VersionId version;
@@ -131,6 +132,7 @@ struct CopyRequest {
   ObjectMeta meta;
   std::optional<format::ChecksumKind> checksum;
   Conditions conditions;  // of the destination
+  bool wait_hub = false;  // CopyObject: x-demilune-wait
 };
 struct CopyResult {
   PutResult put;
@@ -169,6 +171,7 @@ struct CompleteRequest {
   std::vector<CompletePart> parts;
   std::optional<format::Checksum> checksum;  // of the whole, compared
   std::optional<uint64_t> size;              // x-amz-mp-object-size
+  bool wait_hub = false;                     // x-demilune-wait
   Conditions conditions;
 };
 struct PartsPage {

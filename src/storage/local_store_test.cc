@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <mutex>
 
+#include "base/thread.h"
 #include "storage/local/store.h"
 #include "storage/sim/sim_disk.h"
 
@@ -329,6 +331,151 @@ TEST_CASE("the space of deleted rows comes back, and what lives stays readable")
   CHECK(last < full / 2);
   for (int i = 0; i < 800; i += 10) CHECK(*node.rows().get(key(i)).value() == value(i));
   CHECK(!node.rows().get(key(1)).value());
+}
+
+TEST_CASE("a segment below half live is emptied and its file goes; bodies stay readable, also after a restart") {
+  Node node;
+  REQUIRE(node.open().ok());
+  std::vector<Bytes> bodies;
+  std::vector<WrittenBody> kept;
+  auto random = SeededRandom(3);
+  // Five of 45 KB fill a segment; the first of each stays.
+  for (int i = 0; i < 20; i++) {
+    Bytes body = random.bytes(45'000);
+    auto written = node.write_body(body).value();
+    REQUIRE(node.attach(written).ok());
+    if (i % 5 == 0) {
+      bodies.push_back(body);
+      kept.push_back(written);
+    } else {
+      REQUIRE(node.release(written).ok());
+    }
+  }
+  auto before = node.store->stats("default");
+  CHECK(before.segments >= 4);
+  CHECK(before.moved_bodies == 0);
+  node.clock.advance(Millis(1));
+  REQUIRE(node.store->reclaim().ok());
+  auto after = node.store->stats("default");
+  CHECK(after.moved_bodies == 4);
+  CHECK(after.segments == 1);
+  CHECK(node.files(".seg").size() == 1);
+  auto check = [&] {
+    for (size_t i = 0; i < kept.size(); i++) CHECK(node.read(kept[i]).value() == bodies[i]);
+    CHECK(node.store->scrub().value().damaged == 0);
+  };
+  check();
+  REQUIRE(node.store->reclaim().ok());
+  CHECK(node.store->stats("default").moved_bodies == 4);  // at rest
+  REQUIRE(node.open().ok());
+  check();
+  for (const auto& body : kept) REQUIRE(node.release(body).ok());
+  node.clock.advance(Millis(1));
+  REQUIRE(node.store->reclaim().ok());
+  CHECK(node.store->stats("default").segment_bytes == 0);
+}
+
+TEST_CASE("no more than move_bytes are copied in one round") {
+  Node node;
+  node.limits.move_bytes = 60'000;
+  REQUIRE(node.open().ok());
+  std::vector<WrittenBody> kept;
+  for (int i = 0; i < 20; i++) {
+    auto written = node.write_body(Bytes(45'000, static_cast<char>('a' + i))).value();
+    REQUIRE(node.attach(written).ok());
+    if (i % 5 == 0)
+      kept.push_back(written);
+    else
+      REQUIRE(node.release(written).ok());
+  }
+  node.clock.advance(Millis(1));
+  REQUIRE(node.store->reclaim().ok());
+  CHECK(node.store->stats("default").moved_bodies == 2);  // the bound is looked at before each batch
+  REQUIRE(node.store->reclaim().ok());
+  CHECK(node.store->stats("default").moved_bodies == 4);
+  for (size_t i = 0; i < kept.size(); i++) CHECK(node.read(kept[i]).ok());
+}
+
+TEST_CASE("a segment with a damaged body is not emptied: the damage stays where a scrub finds it") {
+  Node node;
+  REQUIRE(node.open().ok());
+  std::vector<WrittenBody> written;
+  for (int i = 0; i < 10; i++) {
+    written.push_back(node.write_body(Bytes(45'000, static_cast<char>('a' + i))).value());
+    REQUIRE(node.attach(written.back()).ok());
+  }
+  std::string first = node.files(".seg").at(0);
+  Bytes content = node.disk.content(first);
+  content[4096 + 100] ^= 1;
+  node.disk.set_content(first, content);
+  for (int i = 1; i < 5; i++) REQUIRE(node.release(written[static_cast<size_t>(i)]).ok());
+  node.clock.advance(Millis(1));
+  for (int round = 0; round < 3; round++) REQUIRE(node.store->reclaim().ok());
+  CHECK(node.store->stats("default").moved_bodies == 0);
+  CHECK(node.read(written[0]).error().code == Code::kCorrupt);
+  CHECK(node.store->scrub().value().damaged == 1);
+  for (size_t i = 5; i < 10; i++) CHECK(node.read(written[i]).ok());
+}
+
+TEST_CASE("bodies are read while their segments are emptied under the readers' hands") {
+  Node node;
+  node.limits.reclaim_interval = Millis(1);
+  REQUIRE(node.open().ok());
+  auto random = SeededRandom(5);
+  std::map<int, std::pair<Bytes, WrittenBody>> kept;
+  std::mutex m;
+  std::atomic<bool> stop{false};
+  std::atomic<int> reads{0}, wrong{0};
+  Thread reader("reader", [&] {
+    while (!stop) {
+      std::vector<std::pair<Bytes, WrittenBody>> now;
+      {
+        std::lock_guard lock(m);
+        for (const auto& [i, one] : kept) now.push_back(one);
+      }
+      for (const auto& [body, written] : now) {
+        auto got = node.read(written);
+        reads++;
+        if (!got.ok() || *got != body) wrong++;
+      }
+    }
+  });
+  for (int i = 0; i < 200; i++) {
+    Bytes body = random.bytes(40'000);
+    auto written = node.write_body(body).value();
+    REQUIRE(node.attach(written).ok());
+    if (i % 8 == 0) {
+      std::lock_guard lock(m);
+      kept[i] = {body, written};
+    } else {
+      REQUIRE(node.release(written).ok());
+    }
+    node.clock.advance(Millis(1));
+  }
+  for (int tries = 0; tries < 1000 && node.store->stats("default").segments > 8; tries++)
+    StopSignal().wait_for(Millis(5));
+  stop = true;
+  reader.join();
+  CHECK(wrong == 0);
+  CHECK(reads > 0);
+  CHECK(node.store->stats("default").moved_bodies > 0);
+  CHECK(node.store->stats("default").segments <= 8);
+}
+
+TEST_CASE("health says what a write would meet") {
+  Node node;
+  node.limits.reserve_percent = 5;
+  REQUIRE(node.open().ok());
+  CHECK(node.store->health("default").ok());
+  node.disk.set_space({1000ull << 20, 10ull << 20});
+  CHECK(node.store->health("default").error().code == Code::kNoSpace);
+  node.disk.set_space({1000ull << 20, 900ull << 20});
+  CHECK(node.store->health("default").ok());
+  node.disk.fail_after(1, 1000, Code::kIo);
+  CHECK_FALSE(node.put("k", "v").ok());
+  CHECK(node.deaths > 0);
+  CHECK(node.store->health("default").error().code == Code::kIo);
+  node.disk.clear_faults();
 }
 
 TEST_CASE("a full disk closes the store; it says so, waits, and opens again with all that was acknowledged") {

@@ -27,14 +27,22 @@ net::HttpResponse json_response(int status, const Json& json, const std::string&
   return r;
 }
 
-// /livez and /readyz tell nothing but yes or no to whoever asks; the reason is in the log and in `status`.
+// What anybody may know of why a node does not serve; the whole reason, with names, is in `status` and in the log.
+std::string_view public_reason(const Error& e) {
+  if (e.code == Code::kNoSpace) return "the disk is below its reserve, so writes are refused";
+  if (e.code == Code::kUnavailable) return "the store is closed until the disk has space, or does not commit";
+  return "the store has failed";
+}
+
+// /livez and /readyz, for whoever asks.
 std::optional<net::HttpResponse> probe(const AdminContext& context, const net::HttpRequest& request) {
   bool live = request.raw_path() == "/livez", ready = request.raw_path() == "/readyz";
   if (!live && !ready) return std::nullopt;
   if (request.method != "GET" && request.method != "HEAD") return text_response(405, "use GET\n");
   if (live) return text_response(200, "live\n");
   auto state = context.ready();
-  return state.ok() ? text_response(200, "ready\n") : text_response(503, "not ready\n");
+  return state.ok() ? text_response(200, "ready\n")
+                    : text_response(503, fmt::format("not ready: {}\n", public_reason(state.error())));
 }
 
 // Reads at most kMaxBodyBytes.
@@ -69,17 +77,28 @@ Task<Json> run_handler(const Route* route, Call* call) {
   co_return std::move(*job->out);
 }
 
+Task<net::HttpResponse> metrics_response(const AdminContext* context) {
+  auto text = std::make_shared<std::string>();
+  DL_CO_OK(co_await net::run_blocking(*context->runtime, [context, text]() -> Result<void> {
+    *text = context->metrics();
+    return {};
+  }));
+  co_return text_response(200, std::move(*text), "text/plain; version=0.0.4");
+}
+
 struct Question {
   const AdminContext* context;
   net::HttpRequest request;
   net::BodyReader* body;
   std::string request_id;
+  std::string_view* operation;
 };
 
 // Who, what, may they, do it: in this order, so that nobody unproven learns what fields a request has.
 Task<net::HttpResponse> answer_question(Question q) {
   DL_CO_TRY(auto match, find_route(q.request.method, q.request.raw_path()));
   const Route& route = *match.route;
+  if (q.operation) *q.operation = operation_of(route);
   Call call;
   call.context = q.context;
   std::optional<Bytes> raw;
@@ -98,7 +117,7 @@ Task<net::HttpResponse> answer_question(Question q) {
   if (!route.action.empty()) {
     DL_CO_TRY(call.admission, q.context->door->admit(call.caller, need_of(route, call)));
   }
-  if (route.pattern == "/metrics") co_return text_response(200, q.context->metrics(), "text/plain; version=0.0.4");
+  if (route.pattern == "/metrics") co_return co_await metrics_response(q.context);
   DL_CO_TRY(auto json, co_await run_handler(&route, &call));
   co_return json_response(route.status, json, q.request_id);
 }
@@ -165,10 +184,10 @@ AdminApi::AdminApi(AdminContext context) : context_(std::move(context)) {
   DL_REQUIRE((c.fleet != nullptr) == (c.control->role() == control::Role::kHub), "a hub has a fleet");
 }
 
-Task<net::HttpResponse> AdminApi::answer(net::HttpRequest request, net::BodyReader* body) {
+Task<net::HttpResponse> AdminApi::answer(net::HttpRequest request, net::BodyReader* body, std::string_view* operation) {
   if (auto probed = probe(context_, request)) co_return std::move(*probed);
   std::string request_id = to_hex(context_.random->bytes(8));
-  auto answered = co_await answer_question({&context_, std::move(request), body, request_id});
+  auto answered = co_await answer_question({&context_, std::move(request), body, request_id, operation});
   if (answered.ok()) co_return std::move(answered).value();
   const Error& e = answered.error();
   if (http_status(e.code) == 500) log_error("api", "request {}: {}", request_id, e.message);
@@ -178,16 +197,20 @@ Task<net::HttpResponse> AdminApi::answer(net::HttpRequest request, net::BodyRead
 namespace {
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server owns the exchange
-Task<void> serve(AdminApi* api, net::HttpExchange& exchange) {
-  auto request = exchange.request;
-  DL_CO_TRY(auto response, co_await api->answer(std::move(request), &exchange.body));
-  co_return co_await exchange.response.send(std::move(response));
+Task<void> serve(AdminApi* api, const RequestMetrics* metrics, net::HttpExchange& outer) {
+  Observed observed(outer, metrics);
+  auto& exchange = observed.exchange();
+  std::string_view operation = RequestMetrics::kNoOperation;
+  auto response = co_await api->answer(std::move(exchange.request), &exchange.body, &operation);
+  observed.operation(operation);
+  if (!response.ok()) co_return std::move(response).error();
+  co_return co_await exchange.response.send(std::move(*response));
 }
 
 }  // namespace
 
 net::HttpHandler AdminApi::handler() {
-  return [this](net::HttpExchange& exchange) { return serve(this, exchange); };
+  return [this](net::HttpExchange& exchange) { return serve(this, context_.requests, exchange); };
 }
 
 }  // namespace dl::api::admin

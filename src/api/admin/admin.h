@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string_view>
+#include <vector>
+
 #include "api/admin/context.h"
 #include "base/task_fwd.h"
 #include "net/http.h"
@@ -18,7 +21,9 @@ class AdminApi {
   // For net::HttpServer; must not outlive this.
   net::HttpHandler handler();
   // The answer to one request. Never an error: what went wrong is in the answer. `body` is kept by the caller.
-  Task<net::HttpResponse> answer(net::HttpRequest request, net::BodyReader* body);
+  // `operation`: what it was, for the metrics; may be null.
+  Task<net::HttpResponse> answer(net::HttpRequest request, net::BodyReader* body,
+                                 std::string_view* operation = nullptr);
 
  private:
   AdminContext context_;
@@ -27,5 +32,7 @@ class AdminApi {
 // {"code":"DL-1003","name":"not-found","message":…,"next":…} with the fitting status.
 net::HttpResponse error_response(const Error& e, const std::string& request_id);
 int http_status(Code code);
+// Of the requests' metrics.
+std::vector<std::string_view> operation_names();
 
 }  // namespace dl::api::admin

@@ -13,10 +13,16 @@ TEST_CASE("nobody unproven learns anything but that the node lives and whether i
   World w;
   CHECK(w.ask("GET", "/livez", "", "").status == 200);
   CHECK(w.ask("GET", "/readyz", "", "").status == 200);
-  w.ready = false;
-  auto not_ready = w.ask("GET", "/readyz", "", "");
-  CHECK(not_ready.status == 503);
-  CHECK(not_ready.raw.body.find("repaired") == std::string::npos);
+  // The kind of reason, not its words: these may name what only an administrator should read.
+  for (auto [code, told] : {std::pair(Code::kNoSpace, "below its reserve"),
+                            {Code::kUnavailable, "does not commit"},
+                            {Code::kIo, "the store has failed"}}) {
+    w.not_ready = error(code, "/secret/place");
+    auto not_ready = w.ask("GET", "/readyz", "", "");
+    CHECK(not_ready.status == 503);
+    CHECK(not_ready.raw.body.find(told) != std::string::npos);
+    CHECK(not_ready.raw.body.find("secret") == std::string::npos);
+  }
   for (const auto& route : routes()) {
     CAPTURE(route.pattern);
     auto a = w.ask(std::string(route.method), std::string(route.pattern), "{}", "");
@@ -162,8 +168,19 @@ TEST_CASE("status tells the age of every fact from elsewhere") {
   CHECK(space.number("age_seconds") == 7);
   CHECK(space.number("newest") == 9);
   CHECK(s.json.find("sync")->find("links")->items()[0].text("last_contact") == time_text(heard));
-  w.ready = false;
+  w.not_ready = error(Code::kUnavailable, "the disk is being repaired");
   CHECK(w.ask("GET", "/api/v1/status").text("not_ready_because") == "the disk is being repaired");
+}
+
+TEST_CASE("a device knows its state as of the last session, not as of the day that the hub stamped") {
+  World w(control::Role::kDevice);
+  auto now = w.clock.wall();
+  const uint64_t day = static_cast<uint64_t>(now.time_since_epoch().count()) / 86'400'000 * 86'400'000;
+  w.project(format::SelfRow{"hub", "field-01", format::DeviceState::kEnrolled, day});
+  auto as_of = [&] { return w.ask("GET", "/api/v1/status").json.find("device")->text("as_of"); };
+  CHECK(as_of() == time_text(WallTime(Millis(static_cast<int64_t>(day)))));
+  w.hub_heard = now;
+  CHECK(as_of() == time_text(now));
 }
 
 TEST_CASE("sync is steered, and why answers for one object") {
@@ -237,7 +254,10 @@ TEST_CASE("a job runs as who submitted it, whatever the request says") {
   CHECK(w.workloads.requests.size() == 1);
   CHECK(w.ask("GET", "/api/v1/jobs/j/logs").text("data_base64") == "YQD/");
   CHECK(w.ask("GET", "/api/v1/jobs/x").status == 404);
-  CHECK(w.ask("POST", "/api/v1/jobs/j/cancel").text("phase") == "Running");
+  CHECK(w.ask("POST", "/api/v1/jobs/j/cancel", "", "user/bob").text("phase") == "Running");
+  CHECK(w.workloads.principal == "user/bob");
+  CHECK(w.ask("DELETE", "/api/v1/jobs/j", "", "user/carol").status == 200);
+  CHECK(w.workloads.principal == "user/carol");
 }
 
 TEST_CASE("what waits for a person and what was decided can be read") {

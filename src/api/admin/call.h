@@ -27,7 +27,8 @@ struct Call {
   net::BodyReader* stream = nullptr;         // routes that stream their body
 
   const AdminContext& node() const { return *context; }
-  const std::string& by() const { return caller.principal; }
+  // Who changes something, with the audit record of the route's admission. This outlives it.
+  audit::Author by() const { return admission.permit ? admission.permit->author() : audit::Author(caller.principal); }
   // From the path, then the query; empty when absent.
   std::string argument(const std::string& name) const;
   // Fields of the body. Errors: kInvalid (absent though needed, of another type, empty, out of range).
@@ -64,6 +65,8 @@ struct RouteMatch {
   std::map<std::string, std::string> path;
 };
 
+// A route's name in the metrics.
+std::string_view operation_of(const Route& route);
 // All routes, in the order of docs/admin-api.md.
 const std::vector<Route>& routes();
 // Errors: kNotFound (no such path), kUnsupported (another method; the message lists those that are offered).

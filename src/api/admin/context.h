@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "api/observe.h"
+#include "audit/author.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -215,19 +217,21 @@ struct LogChunk {
   Bytes data;
   uint64_t next_offset = 0;
   bool end = false;  // nothing more will come
+  bool gap = false;  // what stood before `data` is kept no longer
 };
 
 class Workloads {
  public:
   virtual ~Workloads() = default;
   // Durable when it returns. Errors: kInvalid, kNotFound (device), kExists (service of that name), kUnsupported.
-  virtual Result<JobInfo> run(const std::string& principal, const JobRequest& request) = 0;
+  virtual Result<JobInfo> run(const audit::Author& by, const JobRequest& request) = 0;
   virtual Result<std::vector<JobInfo>> list() = 0;
   // By id (hex, or a beginning that is unique) or by name. Errors: kNotFound, kConflict (ambiguous).
   virtual Result<JobInfo> find(const std::string& which) = 0;
+  // `offset`: 0 (the beginning of what is kept), or the next_offset of an answer before.
   virtual Result<LogChunk> logs(const std::string& which, uint64_t offset, size_t max) = 0;
-  virtual Result<void> cancel(const std::string& which) = 0;
-  virtual Result<void> remove(const std::string& which) = 0;  // kConflict while it runs
+  virtual Result<void> cancel(const audit::Author& by, const std::string& which) = 0;
+  virtual Result<void> remove(const audit::Author& by, const std::string& which) = 0;  // kConflict while it runs
 };
 
 struct InboxItem {
@@ -247,7 +251,7 @@ struct AuditQuery {
 };
 struct AuditRow {
   WallTime time;
-  std::string principal, action, resource, decision, reason, source;
+  std::string principal, action, resource, decision, outcome, reason, source;
 };
 
 struct AdminContext {
@@ -262,10 +266,14 @@ struct AdminContext {
   Images* images = nullptr;        // nullptr: the node runs no workloads
   Workloads* workloads = nullptr;  // likewise
   std::function<NodeInfo()> node;
-  std::function<Result<void>()> ready;  // /readyz: an error says what is missing
+  std::function<std::optional<WallTime>()> hub_heard;  // device: when its hub was last heard, also before this start
+  // /readyz: does not block. Errors: kNoSpace (below the reserve), kUnavailable (closed for want of space, or it does
+  // not commit), others (it has failed).
+  std::function<Result<void>()> ready;
   std::function<std::vector<PartitionStatus>()> partitions;
   std::function<std::vector<Finding>()> doctor;
-  std::function<std::string()> metrics;  // Prometheus text format 0.0.4
+  std::function<std::string()> metrics;      // Prometheus text format 0.0.4; may block
+  const RequestMetrics* requests = nullptr;  // null: nothing is counted
   std::function<Result<std::vector<InboxItem>>(size_t limit)> inbox;
   std::function<Result<std::vector<AuditRow>>(const AuditQuery&)> audit;
 };

@@ -97,19 +97,20 @@ Result<Json> get_logs(Call& call) {
   return Json::object()
       .set("data_base64", to_base64(chunk.data))
       .set("next_offset", chunk.next_offset)
-      .set("end", chunk.end);
+      .set("end", chunk.end)
+      .set("gap", chunk.gap);
 }
 
 Result<Json> cancel_job(Call& call) {
   DL_TRY(auto* workloads, workloads_of(call));
-  DL_OK(workloads->cancel(call.argument("job")));
+  DL_OK(workloads->cancel(call.by(), call.argument("job")));
   DL_TRY(auto job, workloads->find(call.argument("job")));
   return job_json(*call.node().clock, job);
 }
 
 Result<Json> remove_job(Call& call) {
   DL_TRY(auto* workloads, workloads_of(call));
-  DL_OK(workloads->remove(call.argument("job")));
+  DL_OK(workloads->remove(call.by(), call.argument("job")));
   return done_json();
 }
 

@@ -53,7 +53,9 @@ Result<Json> get_status(Call& call) {
   j.set("ready", ready.ok());
   j.set("not_ready_because", ready.ok() ? Json() : Json(ready.error().message));
   if (state->self) {
+    // The hub stamps its word with the day only; in a session it is as fresh as the session.
     auto as_of = WallTime(Millis(state->self->as_of_millis));
+    if (auto heard = node.hub_heard ? node.hub_heard() : std::nullopt; heard && *heard > as_of) as_of = *heard;
     Json self = Json::object();
     self.set("state", format::device_state_name(state->self->state));
     self.set("as_of", time_text(as_of)).set("age_seconds", age_or_null(*node.clock, as_of));

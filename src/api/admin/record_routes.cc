@@ -37,7 +37,11 @@ Result<Json> search_audit(Call& call) {
   for (const auto& r : rows) {
     Json j = Json::object();
     j.set("time", time_text(r.time)).set("principal", r.principal).set("action", r.action);
-    j.set("resource", r.resource).set("decision", r.decision).set("reason", r.reason).set("source", r.source);
+    j.set("resource", r.resource)
+        .set("decision", r.decision)
+        .set("outcome", r.outcome)
+        .set("reason", r.reason)
+        .set("source", r.source);
     list.push(std::move(j));
   }
   return Json::object().set("records", std::move(list));

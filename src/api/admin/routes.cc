@@ -1,3 +1,4 @@
+#include "api/admin/admin.h"
 #include "api/admin/call.h"
 
 namespace dl::api::admin {
@@ -89,6 +90,16 @@ const std::vector<Route>& routes() {
     return out;
   }();
   return all;
+}
+
+std::string_view operation_of(const Route& route) {
+  return route.action.empty() ? route.pattern : route.action.substr(route.action.find(':') + 1);
+}
+
+std::vector<std::string_view> operation_names() {
+  std::vector<std::string_view> out;
+  for (const auto& route : routes()) out.push_back(operation_of(route));
+  return out;
 }
 
 Result<RouteMatch> find_route(std::string_view method, std::string_view raw_path) {

@@ -145,8 +145,7 @@ Result<std::string> admit_key(Call& call, const char* action) {
   auto it = state->keys.find(id);
   auto day = state->day_keys.find(id);
   std::string user = it != state->keys.end() ? it->second.user : day != state->day_keys.end() ? day->second.user : "";
-  DL_TRY(auto admitted, call.admit({action, "arn:demilune:::user/" + (user.empty() ? "*" : user), {}, {}}));
-  (void)admitted;
+  DL_TRY(call.admission, call.admit({action, "arn:demilune:::user/" + (user.empty() ? "*" : user), {}, {}}));
   if (user.empty())
     return error(Code::kNotFound, "there is no access key '" + id + "'", "`demilune key list` shows the keys.");
   return id;

@@ -35,7 +35,10 @@ struct Call {
 };
 
 // An operation: parse, run, render. Errors become S3's by the handler.
-using Operation = Task<void> (*)(Call* call);
+struct Operation {
+  std::string_view name;  // AWS's
+  Task<void> (*run)(Call* call);
+};
 
 // Answers.
 Task<void> send_empty(Call* call, int status, net::HttpHeaders headers = {});

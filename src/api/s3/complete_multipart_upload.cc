@@ -13,6 +13,7 @@ Result<objects::CompleteRequest> parse_complete(const Request& request) {
   DL_TRY(out.conditions, parse_conditions(request));
   out.conditions.if_modified_since.reset();
   out.conditions.if_unmodified_since.reset();
+  DL_TRY(out.wait_hub, asks_to_wait(request));
   DL_TRY(AskedChecksum checksum, parse_checksum_headers(request));
   out.checksum = std::move(checksum.value);
   if (auto size = request.header("x-amz-mp-object-size")) {

@@ -33,6 +33,7 @@ Result<CopyPlan> parse_copy_object(const Request& request) {
     plan.request.checksum = name->kind;
   }
   DL_TRY(plan.request.conditions, parse_conditions(request));
+  DL_TRY(plan.request.wait_hub, asks_to_wait(request));
   plan.request.conditions.if_modified_since.reset();
   plan.request.conditions.if_unmodified_since.reset();
   const bool itself = plan.source_bucket == request.bucket && plan.request.source_key == request.key;

@@ -102,6 +102,7 @@ S3Code of_reason(objects::Reason reason) {
       return S3Code::kInvalidObjectState;
     case kBodyOnItsWay:
     case kBucketNotReady:
+    case kNotAtHub:
       return S3Code::kServiceUnavailable;
     case kStale:
       return S3Code::kOperationAborted;

@@ -9,6 +9,16 @@
 namespace dl::api::s3 {
 namespace {
 
+// x-demilune-wait is kept or refused, never passed over: at a device some writes cannot wait for the hub.
+Result<void> check_wait(const Call& call, const Operation& operation) {
+  DL_TRY(bool waits, asks_to_wait(call.request));
+  const std::string& method = call.request.http->method;
+  if (!waits || call.config->home || method == "GET" || method == "HEAD") return {};
+  for (std::string_view name : {"PutObject", "CopyObject", "CompleteMultipartUpload"})
+    if (operation.name == name) return {};
+  return refuse(S3Code::kNotImplemented, std::string(operation.name) + " does not wait for the hub at a device");
+}
+
 // Parse, let in, find the operation. What is malformed is told after the gate let the request in, so that a stranger
 // learns nothing of buckets, keys or what is offered.
 Result<Operation> admit(Call& call) {
@@ -22,14 +32,17 @@ Result<Operation> admit(Call& call) {
   call.request = std::move(parsed);
   DL_TRY(Operation operation, route(call.request));
   DL_OK(check_unsupported_headers(call.request));
+  DL_OK(check_wait(call, operation));
   return operation;
 }
 
-Task<void> answer(Call* call, Operation operation) { co_return co_await operation(call); }
+Task<void> answer(Call* call, Operation operation) { co_return co_await operation.run(call); }
 
 }  // namespace
 
-Task<void> S3Handler::handle(net::HttpExchange* exchange) {
+Task<void> S3Handler::handle(net::HttpExchange* outer) {
+  Observed observed(*outer, config_.metrics);
+  net::HttpExchange* exchange = &observed.exchange();
   Call call;
   call.config = &config_;
   call.objects = &objects_;
@@ -41,6 +54,7 @@ Task<void> S3Handler::handle(net::HttpExchange* exchange) {
   Result<Operation> operation = admit(call);
   Result<void> done;
   if (operation.ok()) {
+    observed.operation(operation->name);
     done = co_await answer(&call, *operation);
   } else {
     done = std::move(operation).error();

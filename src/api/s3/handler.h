@@ -1,7 +1,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "api/observe.h"
 #include "base/random.h"
 #include "base/task_fwd.h"
 #include "net/http.h"
@@ -14,8 +17,13 @@ class Gate;
 namespace dl::api::s3 {
 
 struct S3Config {
-  std::string region = "us-east-1";  // at a device: its name
+  std::string region = "us-east-1";         // at a device: its name
+  bool home = true;                         // this node commits: the hub
+  const RequestMetrics* metrics = nullptr;  // outlives the handler; null: nothing is counted
 };
+
+// All that a request may turn out to be: the operations of its metrics.
+std::vector<std::string_view> operation_names();
 
 // The front door of S3 (path style). Thread-safe; owned by the node, outlived by what it points to. Give
 // `[&h](net::HttpExchange& e) { return h.handle(&e); }` to the HTTP server. Every request is authenticated, decided and

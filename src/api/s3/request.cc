@@ -238,6 +238,13 @@ Result<CopyAddress> parse_copy_source(const Request& request) {
   return out;
 }
 
+Result<bool> asks_to_wait(const Request& request) {
+  auto wait = request.header("x-demilune-wait");
+  if (!wait) return false;
+  if (*wait == "hub") return true;
+  return refuse(S3Code::kInvalidArgument, "x-demilune-wait may only be hub");
+}
+
 Result<std::vector<objects::VersionRef>> parse_parents(const Request& request) {
   std::vector<objects::VersionRef> out;
   auto header = request.header("x-demilune-parents");

@@ -58,6 +58,8 @@ struct CopyAddress {
 // x-amz-copy-source. Errors: kInvalidArgument.
 Result<CopyAddress> parse_copy_source(const Request& request);
 
+// x-demilune-wait: hub. Whether it was asked for. Errors: kInvalidArgument for another value.
+Result<bool> asks_to_wait(const Request& request);
 // x-demilune-parents: version-ids, separated by commas.
 Result<std::vector<objects::VersionRef>> parse_parents(const Request& request);
 

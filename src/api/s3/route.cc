@@ -13,29 +13,32 @@ struct Route {
 };
 
 constexpr Route kRoutes[] = {
-    {Scope::kService, "GET", "", list_buckets},
-    {Scope::kBucket, "PUT", "", create_bucket},
-    {Scope::kBucket, "DELETE", "", delete_bucket},
-    {Scope::kBucket, "HEAD", "", head_bucket},
-    {Scope::kBucket, "GET", "", list_objects},
-    {Scope::kBucket, "GET", "list-type", list_objects_v2},
-    {Scope::kBucket, "GET", "location", get_bucket_location},
-    {Scope::kBucket, "GET", "versioning", get_bucket_versioning},
-    {Scope::kBucket, "PUT", "versioning", put_bucket_versioning},
-    {Scope::kBucket, "GET", "versions", list_object_versions},
-    {Scope::kBucket, "GET", "uploads", list_multipart_uploads},
-    {Scope::kBucket, "POST", "delete", delete_objects},
-    {Scope::kObject, "PUT", "", put_object},
-    {Scope::kObject, "GET", "", get_object},
-    {Scope::kObject, "HEAD", "", head_object},
-    {Scope::kObject, "DELETE", "", delete_object},
-    {Scope::kObject, "GET", "tagging", get_object_tagging},
-    {Scope::kObject, "POST", "uploads", create_multipart_upload},
-    {Scope::kObject, "PUT", "uploadId", upload_part},
-    {Scope::kObject, "POST", "uploadId", complete_multipart_upload},
-    {Scope::kObject, "DELETE", "uploadId", abort_multipart_upload},
-    {Scope::kObject, "GET", "uploadId", list_parts},
+    {Scope::kService, "GET", "", {"ListBuckets", list_buckets}},
+    {Scope::kBucket, "PUT", "", {"CreateBucket", create_bucket}},
+    {Scope::kBucket, "DELETE", "", {"DeleteBucket", delete_bucket}},
+    {Scope::kBucket, "HEAD", "", {"HeadBucket", head_bucket}},
+    {Scope::kBucket, "GET", "", {"ListObjects", list_objects}},
+    {Scope::kBucket, "GET", "list-type", {"ListObjectsV2", list_objects_v2}},
+    {Scope::kBucket, "GET", "location", {"GetBucketLocation", get_bucket_location}},
+    {Scope::kBucket, "GET", "versioning", {"GetBucketVersioning", get_bucket_versioning}},
+    {Scope::kBucket, "PUT", "versioning", {"PutBucketVersioning", put_bucket_versioning}},
+    {Scope::kBucket, "GET", "versions", {"ListObjectVersions", list_object_versions}},
+    {Scope::kBucket, "GET", "uploads", {"ListMultipartUploads", list_multipart_uploads}},
+    {Scope::kBucket, "POST", "delete", {"DeleteObjects", delete_objects}},
+    {Scope::kObject, "PUT", "", {"PutObject", put_object}},
+    {Scope::kObject, "GET", "", {"GetObject", get_object}},
+    {Scope::kObject, "HEAD", "", {"HeadObject", head_object}},
+    {Scope::kObject, "DELETE", "", {"DeleteObject", delete_object}},
+    {Scope::kObject, "GET", "tagging", {"GetObjectTagging", get_object_tagging}},
+    {Scope::kObject, "POST", "uploads", {"CreateMultipartUpload", create_multipart_upload}},
+    {Scope::kObject, "PUT", "uploadId", {"UploadPart", upload_part}},
+    {Scope::kObject, "POST", "uploadId", {"CompleteMultipartUpload", complete_multipart_upload}},
+    {Scope::kObject, "DELETE", "uploadId", {"AbortMultipartUpload", abort_multipart_upload}},
+    {Scope::kObject, "GET", "uploadId", {"ListParts", list_parts}},
 };
+
+// Told from their siblings by a header.
+constexpr Operation kCopyObject{"CopyObject", copy_object}, kUploadPartCopy{"UploadPartCopy", upload_part_copy};
 
 // Query keys that name a sub-resource of S3, so that one we do not serve is never taken for the thing itself.
 constexpr std::string_view kResources[] = {
@@ -108,6 +111,12 @@ bool is_s3_method(std::string_view method) {
 
 }  // namespace
 
+std::vector<std::string_view> operation_names() {
+  std::vector<std::string_view> out{kCopyObject.name, kUploadPartCopy.name};
+  for (const Route& row : kRoutes) out.push_back(row.operation.name);
+  return out;
+}
+
 Result<Operation> route(const Request& request) {
   const Scope scope = request.bucket.empty() ? Scope::kService : request.key.empty() ? Scope::kBucket : Scope::kObject;
   const std::string& method = request.http->method;
@@ -117,8 +126,8 @@ Result<Operation> route(const Request& request) {
   for (const Route& row : kRoutes) {
     if (row.scope != scope || row.method != method || row.resource != resource) continue;
     const bool copy = method == "PUT" && request.header("x-amz-copy-source").has_value();
-    if (copy && row.operation == put_object) return copy_object;
-    if (copy && row.operation == upload_part) return upload_part_copy;
+    if (copy && row.operation.run == put_object) return kCopyObject;
+    if (copy && row.operation.run == upload_part) return kUploadPartCopy;
     return row.operation;
   }
   if (!is_s3_method(method))

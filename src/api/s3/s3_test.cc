@@ -14,6 +14,7 @@
 using namespace dl;
 using namespace dl::api::s3;
 using dl::api::s3::testing::Ask;
+using dl::api::s3::testing::Headers;
 using dl::api::s3::testing::World;
 
 namespace {
@@ -154,6 +155,100 @@ TEST_CASE("a body that lies elsewhere is shown, waited for, and refused when nob
   CHECK(answer.header("x-demilune-durable") == "hub");
   answer = world.ask({.method = "PUT", .target = "/data/mine", .body = "x"});
   CHECK(answer.header("x-demilune-durable") == "local");
+}
+
+TEST_CASE("a completed upload that is completed again, for the answer was lost, is answered the same") {
+  World world;
+  world.make_bucket("data");
+  world.ask({.method = "PUT",
+             .target = "/data?versioning",
+             .body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"});
+  auto begin = [&] { return world.ask({.method = "POST", .target = "/data/k?uploads"}).tag("UploadId"); };
+  auto part = [&](const std::string& upload, const Bytes& body) {
+    return world.ask({.method = "PUT", .target = "/data/k?partNumber=1&uploadId=" + upload, .body = body})
+        .header("ETag");
+  };
+  auto complete = [&](const std::string& upload, const std::string& etag, Headers headers = {}) {
+    return world.ask({.method = "POST",
+                      .target = "/data/k?uploadId=" + upload,
+                      .headers = std::move(headers),
+                      .body = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag +
+                              "</ETag></Part></CompleteMultipartUpload>"});
+  };
+  const std::string upload = begin(), etag = part(upload, "the part");
+  auto first = complete(upload, etag, {{"if-none-match", "*"}});
+  REQUIRE(first.status == 200);
+  const size_t blobs = world.blob_count();
+  auto again = complete(upload, etag, {{"if-none-match", "*"}});
+  CHECK(again.status == 200);
+  CHECK(again.tag("ETag") == first.tag("ETag"));
+  CHECK(again.header("x-amz-version-id") == first.header("x-amz-version-id"));
+  CHECK(world.ask({.target = "/data?versions"}).body.find("<IsLatest>false") == Bytes::npos);  // no second version
+  CHECK(world.blob_count() == blobs);
+  // Other parts, another size, an upload that began later, another version since, or a day later: no such upload.
+  CHECK(complete(upload, "\"00000000000000000000000000000000\"").code() == "NoSuchUpload");
+  CHECK(complete(upload, etag, {{"x-amz-mp-object-size", "5"}}).code() == "NoSuchUpload");
+  world.clock().advance(Millis(1000));
+  const std::string later = begin();
+  CHECK(world.ask({.method = "DELETE", .target = "/data/k?uploadId=" + later}).status == 204);
+  CHECK(complete(later, etag).code() == "NoSuchUpload");
+  CHECK(complete(upload, etag).status == 200);
+  world.clock().advance(std::chrono::hours(25));
+  CHECK(complete(upload, etag).code() == "NoSuchUpload");
+  world.clock().advance(-std::chrono::hours(25));
+  world.ask({.method = "PUT", .target = "/data/k", .body = "another"});
+  CHECK(complete(upload, etag).code() == "NoSuchUpload");
+}
+
+TEST_CASE("requests are counted by operation and class of status, with their bytes and their time") {
+  World world;
+  world.make_bucket("data");
+  auto line = [&](const std::string& name) {
+    std::string text = world.exposition();
+    size_t at = text.find(name + " ");
+    REQUIRE_MESSAGE(at != std::string::npos, name);
+    return std::stod(text.substr(at + name.size() + 1));
+  };
+  const std::string put = R"(demilune_requests_total{door="s3",operation="PutObject",status="2xx"})";
+  const std::string get = R"(demilune_requests_total{door="s3",operation="GetObject",status="4xx"})";
+  const std::string in = R"(demilune_request_body_bytes_total{door="s3"})";
+  const std::string out = R"(demilune_response_body_bytes_total{door="s3"})";
+  const std::string none = R"(demilune_requests_total{door="s3",operation="none",status="4xx"})";
+  CHECK(line(put) == 0);
+  const double received = line(in);
+  world.ask({.method = "PUT", .target = "/data/k", .body = Bytes(100'000, 'x')});
+  CHECK(line(put) == 1);
+  CHECK(line(in) == received + 100'000);
+  CHECK(line(R"(demilune_request_seconds_count{door="s3",operation="PutObject"})") == 1);
+  const double sent = line(out);
+  world.ask({.target = "/data/k"});
+  CHECK(line(out) == sent + 100'000);
+  world.ask({.target = "/data/absent"});
+  CHECK(line(get) == 1);
+  // Whatever a stranger invents makes no series.
+  const size_t size = world.exposition().size();
+  world.ask({.method = "BREW", .target = "/data/x?invented", .user = "nobody"});
+  CHECK(line(none) == 1);
+  CHECK(world.exposition().size() < size + 100);
+}
+
+TEST_CASE("a write that is to wait for the hub says what came of it, and is safe here in any case") {
+  World world({.region = "field-01", .hub = false, .hub_wait = Millis(100)});
+  world.hold_bucket("data");
+  const Headers wait{{"x-demilune-wait", "hub"}};
+  auto answer = world.ask({.method = "PUT", .target = "/data/k", .headers = wait, .body = "x"});
+  CHECK(answer.status == 503);
+  CHECK(answer.body.find("the write is safe on this node") != Bytes::npos);
+  CHECK(world.ask({.target = "/data/k"}).body == "x");
+  CHECK(world.ask({.method = "PUT", .target = "/data/k", .headers = {{"x-demilune-wait", "moon"}}}).status == 400);
+  CHECK(world.ask({.method = "DELETE", .target = "/data/k", .headers = wait}).status == 501);
+  CHECK(world.ask({.target = "/data/k", .headers = wait}).status == 200);
+  World hub;
+  hub.make_bucket("data");
+  answer = hub.ask({.method = "PUT", .target = "/data/k", .headers = wait, .body = "x"});
+  CHECK(answer.status == 200);
+  CHECK(answer.header("x-demilune-durable") == "hub");
+  CHECK(hub.ask({.method = "DELETE", .target = "/data/k", .headers = wait}).status == 204);
 }
 
 TEST_CASE("a large body comes back whole through many chunks") {

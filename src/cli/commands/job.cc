@@ -82,8 +82,9 @@ Result<void> follow(Session& s, const std::string& path, bool until_end) {
   for (;;) {
     DL_TRY(auto chunk, s.get(path + "/logs?offset=" + std::to_string(offset)));
     DL_TRY(auto data, from_base64(chunk.text("data_base64")));
+    if (chunk.text("gap") == "true") s.out.note("Some of the output before this is kept no longer.");
     s.out.raw(data);
-    bool more = chunk.number("next_offset") > static_cast<int64_t>(offset);
+    bool more = chunk.number("next_offset") != static_cast<int64_t>(offset);
     offset = static_cast<uint64_t>(chunk.number("next_offset"));
     if (more) continue;
     if (!until_end || chunk.text("end") == "true") return {};

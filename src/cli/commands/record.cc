@@ -45,6 +45,7 @@ Result<int> search_audit(Session& s, const Args& args) {
               {"ACTION", "action"},
               {"RESOURCE", "resource"},
               {"DECISION", "decision"},
+              {"OUTCOME", "outcome"},
               {"REASON", "reason"},
               {"SOURCE", "source"}});
   return 0;

@@ -53,7 +53,7 @@ class Workload {
 
   // Errors are open_local_store's.
   Result<void> open();
-  void close() { store_.reset(); }
+  void close();
   bool is_open() const { return store_ != nullptr; }
   // The store asked to end the process.
   bool died() const { return died_; }
@@ -63,6 +63,7 @@ class Workload {
   Result<void> verify();
   uint64_t acknowledged() const { return acknowledged_; }
   uint64_t refused() const { return refused_; }
+  uint64_t moved() const { return moved_; }  // bodies copied out of mostly dead segments
 
  private:
   struct Issued;
@@ -75,6 +76,7 @@ class Workload {
   Result<State> read_state();
   Result<void> check_bodies(const State& found);
   Result<void> check_no_strays(const State& found);
+  Result<void> check_segments();
   uint64_t below(uint64_t bound) { return engine_() % bound; }
 
   std::mt19937_64 engine_;
@@ -88,6 +90,8 @@ class Workload {
   uint64_t version_ = 0;
   uint64_t acknowledged_ = 0;
   uint64_t refused_ = 0;
+  uint64_t moved_ = 0;
+  bool fresh_ = false;  // nothing was asked since it was opened
 };
 
 }  // namespace dl::storage::crash

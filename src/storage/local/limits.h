@@ -17,7 +17,9 @@ struct LocalLimits {
   Millis close_deadline{30'000};             // for readers to let go of a store that is closed for want of space
   Millis watermark_interval{100};
   Millis reclaim_interval{1000};
-  Millis orphan_age{3'600'000};  // a body that no step attached within this time after finish() is freed
+  Millis orphan_age{3'600'000};       // a body that no step attached within this time after finish() is freed
+  unsigned move_below_percent = 50;   // a segment with less live data than this is copied out, ...
+  uint64_t move_bytes = 16ull << 20;  // ... so much in one reclaim_interval
   CommitterLimits committer;
   uint64_t inline_limit = kInlineBodyBytes;
   uint64_t blob_bytes = kMaxBlobBytes;        // plain; at most kMaxBlobBytes

@@ -170,8 +170,19 @@ Result<std::unique_ptr<BlobWriter>> LocalBlobs::create(uint64_t size) {
 
 Result<void> LocalBlobs::read(const BlobId& blob, uint64_t offset, char* out, size_t size) const {
   DL_TRY(auto row, rows_.get(blob_key(blob)));
-  if (!row) return error(Code::kNotFound, "blob " + blob.hex() + " is gone");
-  DL_TRY(auto place, decode_place(blob, *row));
+  for (;;) {
+    if (!row) return error(Code::kNotFound, "blob " + blob.hex() + " is gone");
+    auto read = read_row(blob, *row, offset, out, size);
+    if (read.ok() || read.error().code != Code::kCorrupt) return read;
+    // It may have been freed or moved under our hands: then its row is gone or another, and nothing is damaged.
+    DL_TRY(auto now, rows_.get(blob_key(blob)));
+    if (now == row) return read;
+    row = std::move(now);
+  }
+}
+
+Result<void> LocalBlobs::read_row(const BlobId& blob, BytesView row, uint64_t offset, char* out, size_t size) const {
+  DL_TRY(auto place, decode_place(blob, row));
   const auto* body = std::get_if<InlineBody>(&place);
   uint64_t length = body ? body->body.size() : std::get<SegmentPlace>(place).length;
   if (offset > length || size > length - offset)
@@ -180,12 +191,7 @@ Result<void> LocalBlobs::read(const BlobId& blob, uint64_t offset, char* out, si
     std::memcpy(out, body->body.data() + offset, size);
     return {};
   }
-  auto read = read_sealed(blob, std::get<SegmentPlace>(place), offset, out, size);
-  if (read.ok() || read.error().code != Code::kCorrupt) return read;
-  // It may have been freed under our hands: then the row is gone too, and nothing is damaged.
-  DL_TRY(auto still, rows_.get(blob_key(blob)));
-  if (!still) return error(Code::kNotFound, "blob " + blob.hex() + " is gone");
-  return read;
+  return read_sealed(blob, std::get<SegmentPlace>(place), offset, out, size);
 }
 
 Result<void> LocalBlobs::read_sealed(const BlobId& blob, const SegmentPlace& at, uint64_t offset, char* out,
@@ -239,6 +245,7 @@ void LocalBlobs::give_back(const Extent& extent) {
 
 Result<size_t> LocalBlobs::reclaim() {
   std::lock_guard one_at_a_time(reclaiming_);
+  DL_OK(settle_moves());
   DL_OK(free_loose());
   size_t count = 0;
   for (bool more = true; more;) {
@@ -258,6 +265,7 @@ Result<size_t> LocalBlobs::reclaim() {
       give_back(extent_of(*at));
     }
   }
+  DL_OK(move_some());
   return count;
 }
 

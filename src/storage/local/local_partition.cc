@@ -110,6 +110,19 @@ void LocalPartition::die(const Error& why) {
   fatal_("partition '" + plan_.name + "': " + why.message);
 }
 
+Result<void> LocalPartition::health() const {
+  std::shared_ptr<Instance> open;
+  {
+    std::lock_guard lock(m_);
+    if (state_ == State::kDead)
+      return error(Code::kIo, "partition '" + plan_.name + "' has failed and must be restarted");
+    open = instance_;
+  }
+  if (!open) return error(Code::kUnavailable, "partition '" + plan_.name + "' waits for space on the disk");
+  if (auto failed = open->failure()) return std::move(*failed).within("partition '" + plan_.name + "'");
+  return check_reserve(0);
+}
+
 Result<void> LocalPartition::admit(Purpose purpose) {
   {
     std::lock_guard lock(m_);

@@ -34,6 +34,8 @@ class LocalPartition : public Partition, private Engine {
   Result<void> verify_files() const;
   // Whether a write of `bytes` more leaves the reserve alone. Errors: kNoSpace, kIo.
   Result<void> check_reserve(uint64_t bytes) const;
+  // Whether a write would be taken now. Errors: kIo, kUnavailable, kNoSpace.
+  Result<void> health() const;
   // Not repairable while running: tells why and, unless a test's handler returns, ends the process.
   void die(const Error& why);
 

@@ -185,6 +185,7 @@ Result<void> Segments::finish(const Extent& extent) {
   DL_TRY(auto open, find_writable(extent.segment));
   auto& [segment, file] = open;
   auto synced = file->sync();
+  syncs_++;
   bool named;
   {
     std::lock_guard lock(m_);
@@ -247,6 +248,17 @@ Result<void> Segments::release(const Extent& extent) {
     DL_TRY(file, fs_.open_write(path(extent.segment), OpenMode::kExisting, 0600));
   }
   return file->punch(extent.offset, aligned(extent.length));
+}
+
+std::vector<Segments::Use> Segments::at_rest() const {
+  std::lock_guard lock(m_);
+  std::vector<Use> out;
+  for (const auto& [number, segment] : segments_) {
+    auto writing = writing_.lower_bound({number, 0, 0});
+    bool busy = number == current_ || (writing != writing_.end() && writing->segment == number);
+    if (!busy) out.push_back({number, segment->live, segment->end - kSegmentHeaderBytes});
+  }
+  return out;
 }
 
 uint64_t Segments::live_bytes() const {

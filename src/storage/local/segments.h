@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -47,8 +48,16 @@ class Segments {
   // The extent's bytes belong to nobody any more. Errors leave them to the next start.
   Result<void> release(const Extent& extent);
 
+  // A file that nothing is written to any more.
+  struct Use {
+    uint64_t number = 0;
+    uint64_t live = 0;  // bytes in extents that were not given back
+    uint64_t span = 0;  // bytes of the file behind its header
+  };
+  std::vector<Use> at_rest() const;
   uint64_t live_bytes() const;
   size_t segment_count() const;
+  uint64_t syncs() const { return syncs_; }
 
  private:
   struct Segment {
@@ -81,6 +90,7 @@ class Segments {
   uint64_t current_ = 0;      // 0: none begun yet
   uint64_t last_ = 0;         // greatest number ever seen
   mutable std::map<uint64_t, std::shared_ptr<ReadFile>> readers_;
+  std::atomic<uint64_t> syncs_{0};
 };
 
 }  // namespace dl::storage

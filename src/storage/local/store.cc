@@ -54,6 +54,8 @@ class Local : public LocalStore {
     auto it = parts_.find(partition);
     return it == parts_.end() ? 0 : it->second.blobs->segments().live_bytes();
   }
+  PartitionStats stats(std::string_view partition) const override;
+  Result<void> health(std::string_view partition) const override;
   void stop() override;
 
  private:
@@ -108,6 +110,28 @@ Result<size_t> Local::reclaim_bodies() {
     count += freed;
   }
   return count;
+}
+
+PartitionStats Local::stats(std::string_view partition) const {
+  auto it = parts_.find(partition);
+  if (it == parts_.end()) return {};
+  const auto& rows = *it->second.rows;
+  const auto& blobs = *it->second.blobs;
+  PartitionStats out;
+  out.commits = rows.committer().groups();
+  out.steps = rows.committer().steps();
+  out.body_syncs = blobs.segments().syncs();
+  out.segments = blobs.segments().segment_count();
+  out.segment_bytes = blobs.segments().live_bytes();
+  out.moved_bodies = blobs.moved_bodies();
+  out.moved_bytes = blobs.moved_bytes();
+  return out;
+}
+
+Result<void> Local::health(std::string_view partition) const {
+  auto it = parts_.find(partition);
+  if (it == parts_.end()) return error(Code::kNotFound, "there is no partition '" + std::string(partition) + "'");
+  return it->second.rows->health();
 }
 
 Result<ScrubReport> Local::scrub() {

@@ -23,6 +23,14 @@ struct PartitionKeys {
 // Logs, and ends the process with status 70: the default of open_local_store.
 void exit_process(const std::string& why);
 
+struct PartitionStats {
+  uint64_t commits = 0;     // groups that wrote, with one sync each
+  uint64_t steps = 0;       // that ran in them
+  uint64_t body_syncs = 0;  // of segment files
+  uint64_t segments = 0, segment_bytes = 0;
+  uint64_t moved_bodies = 0, moved_bytes = 0;  // copied out of mostly dead segments
+};
+
 // What a scrub found.
 struct ScrubReport {
   uint64_t bodies = 0;              // in segments
@@ -43,6 +51,11 @@ class LocalStore : public Store {
   virtual Result<ScrubReport> scrub() = 0;
   // How many bytes lie in segments, sealed, of bodies that live. For metrics and tests.
   virtual uint64_t segment_bytes(std::string_view partition) const = 0;
+  // Since the start, or now. In memory; any thread.
+  virtual PartitionStats stats(std::string_view partition) const = 0;
+  // Whether a write would be taken. Errors: kIo (it has failed and must be restarted), kUnavailable (closed until the
+  // disk has space), kNoSpace (below the reserve).
+  virtual Result<void> health(std::string_view partition) const = 0;
 };
 
 // Makes or opens DIR (mode 0700) and everything in it. `fs`, `clock` and `random` outlive the store.

@@ -126,9 +126,9 @@ class FakeWorkloads : public Workloads {
   std::vector<JobRequest> requests;
   std::string principal;
 
-  Result<JobInfo> run(const std::string& by, const JobRequest& request) override {
+  Result<JobInfo> run(const audit::Author& by, const JobRequest& request) override {
     requests.push_back(request);
-    principal = by;
+    principal = by.principal();
     return job();
   }
   Result<std::vector<JobInfo>> list() override { return std::vector<JobInfo>{job()}; }
@@ -137,12 +137,16 @@ class FakeWorkloads : public Workloads {
     return job();
   }
   Result<LogChunk> logs(const std::string&, uint64_t offset, size_t) override {
-    return LogChunk{offset == 0 ? Bytes("a\0\xff", 3) : Bytes(), 3, true};
+    return LogChunk{offset == 0 ? Bytes("a\0\xff", 3) : Bytes(), 3, true, false};
   }
-  Result<void> cancel(const std::string&) override { return {}; }
-  Result<void> remove(const std::string&) override { return {}; }
+  Result<void> cancel(const audit::Author& by, const std::string&) override { return ended(by); }
+  Result<void> remove(const audit::Author& by, const std::string&) override { return ended(by); }
 
  private:
+  Result<void> ended(const audit::Author& by) {
+    principal = by.principal();
+    return {};
+  }
   static JobInfo job() {
     JobInfo j;
     j.name = "j";
@@ -184,7 +188,8 @@ class World {
   FakeImages images;
   FakeWorkloads workloads;
   std::vector<Finding> findings;
-  bool ready = true;
+  std::optional<Error> not_ready;
+  std::optional<WallTime> hub_heard;
 
   explicit World(control::Role role = control::Role::kHub) : runtime_(1, 1) {
     runtime_.start();
@@ -198,6 +203,22 @@ class World {
   ~World() { runtime_.stop(); }
 
   control::Control& control() { return *control_; }
+  // A row of this device's projection, as if it had come.
+  void project(const format::SelfRow& row) {
+    auto put = store_->partition("control").commit_wait([&](storage::Batch& batch) -> Result<void> {
+      journal::Draft draft;
+      draft.key = control::self_key();
+      draft.principal = "hub";
+      draft.value = format::encode(row);
+      draft.object.size = draft.value->size();
+      DL_TRY([[maybe_unused]] auto written,
+             journal::append(batch, control_->space(), std::move(draft), journal::Moment{clock.wall()}));
+      return {};
+    });
+    DL_ASSERT(put.ok(), "a row in memory");
+    auto read = control_->reload();
+    DL_ASSERT(read.ok(), "a space in memory");
+  }
 
   Answered ask(const std::string& method, const std::string& target, Bytes body = {},
                const std::string& user = "user/root") {
@@ -284,9 +305,10 @@ class World {
                       "10.0.0.1:7445", "PEM\n", "/d"};
     };
     c.ready = [this]() -> Result<void> {
-      if (ready) return {};
-      return error(Code::kUnavailable, "the disk is being repaired");
+      if (!not_ready) return {};
+      return Error(*not_ready);
     };
+    c.hub_heard = [this] { return hub_heard; };
     c.partitions = [] { return std::vector<PartitionStatus>{{"control", true, "", 4096}}; };
     c.doctor = [this] { return findings; };
     c.metrics = [] { return std::string("# TYPE demilune_up gauge\ndemilune_up 1\n"); };
@@ -295,7 +317,7 @@ class World {
     };
     c.audit = [](const AuditQuery& q) -> Result<std::vector<AuditRow>> {
       return std::vector<AuditRow>{
-          {WallTime(), q.principal, q.action, "r", q.denied_only ? "denied" : "allowed", "", "s"}};
+          {WallTime(), q.principal, q.action, "r", q.denied_only ? "denied" : "allowed", "done", "", "s"}};
     };
     return c;
   }

@@ -57,6 +57,7 @@ struct WorldOptions {
   std::string region = "us-east-1";
   bool hub = true;
   const Clock* clock = nullptr;  // instead of one that stands still
+  Millis hub_wait{30'000};       // of x-demilune-wait
 };
 
 class World {
@@ -84,6 +85,7 @@ class World {
   objects::Objects& objects();
   gate::Permit permit(const std::string& action, const std::string& bucket, const Bytes& key);
   S3Handler& handler();
+  std::string exposition();  // the metrics' text
   net::Runtime& runtime();
 
   struct Impl;

@@ -183,8 +183,10 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
     deps.spaces = this;
     deps.gate = gate_room.get();
     deps.waiter = &waiter;
+    deps.hub_wait = options.hub_wait;
     objects_room = std::make_unique<objects::Objects>(std::move(deps));
-    handler = std::make_unique<S3Handler>(S3Config{options.region}, *objects_room, *gate_room, random);
+    handler = std::make_unique<S3Handler>(S3Config{options.region, options.hub, &requests}, *objects_room, *gate_room,
+                                          random);
   }
   ~Impl() override {
     runtime.stop();
@@ -220,9 +222,9 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
     for (const auto& [name, bucket] : buckets) out.push_back(bucket);
     return out;
   }
-  Result<objects::BucketInfo> create_bucket(const std::string& by, const std::string& name) override {
+  Result<objects::BucketInfo> create_bucket(const audit::Author& by, const std::string& name) override {
     if (!options.hub) return error(Code::kUnsupported, "done at the hub in this version");
-    return hold_bucket(by, name);
+    return hold_bucket(by.principal(), name);
   }
   Result<objects::BucketInfo> hold_bucket(const std::string& by, const std::string& name) {
     objects::BucketInfo bucket;
@@ -250,7 +252,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
     ++number;
     return bucket;
   }
-  Result<void> delete_bucket(const std::string&, const std::string& name,
+  Result<void> delete_bucket(const audit::Author&, const std::string& name,
                              std::function<Result<bool>()> empty) override {
     objects::BucketInfo before;
     {
@@ -266,7 +268,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
     ++number;
     return error(Code::kConflict, "it is not empty");
   }
-  Result<void> set_versioning(const std::string&, const std::string& name, journal::Versioning versioning) override {
+  Result<void> set_versioning(const audit::Author&, const std::string& name, journal::Versioning versioning) override {
     std::lock_guard lock(m);
     buckets.at(name).versioning = versioning;
     ++number;
@@ -291,6 +293,8 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
   std::unique_ptr<audit::Queue> queue;
   std::unique_ptr<gate::Gate> gate_room;
   std::unique_ptr<objects::Objects> objects_room;
+  Metrics metrics;
+  RequestMetrics requests{metrics, "s3", operation_names()};
   std::unique_ptr<S3Handler> handler;
   std::function<void()> before_body;
   Waiter waiter;
@@ -365,6 +369,8 @@ void World::make_bucket(const std::string& name) {
   Answer answer = ask({.method = "PUT", .target = "/" + name});
   REQUIRE_MESSAGE(answer.status == 200, answer.body);
 }
+
+std::string World::exposition() { return impl_->metrics.exposition(); }
 
 S3Handler& World::handler() { return *impl_->handler; }
 net::Runtime& World::runtime() { return impl_->runtime; }

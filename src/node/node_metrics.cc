@@ -1,0 +1,158 @@
+#include <charconv>
+
+#include <unistd.h>
+
+#include "compute/process.h"
+#include "node/parts.h"
+
+// What /metrics tells beside the requests, which count themselves: read from the parts when somebody looks. Labels are
+// of bounded sets only: partitions, doors, phases, enrolled devices.
+namespace dl::node {
+namespace {
+
+constexpr Millis kSyncAge{10'000};  // what is known of links is asked again after this time: it reads rows
+
+// A total that somebody else keeps, as a counter.
+void advance(Counter& counter, uint64_t total) {
+  uint64_t now = counter.value();
+  if (total > now) counter.add(total - now);
+}
+
+int64_t whole(uint64_t n) { return static_cast<int64_t>(std::min<uint64_t>(n, INT64_MAX)); }
+
+uint64_t bytes_in(storage::FileSystem& fs, const std::string& dir) {
+  uint64_t sum = 0;
+  auto names = fs.list(dir);
+  if (!names.ok()) return 0;
+  for (const auto& name : *names) {
+    auto size = fs.file_size(dir + "/" + name);
+    if (size.ok()) sum += *size;
+  }
+  return sum;
+}
+
+}  // namespace
+
+void Node::Parts::collect_store() {
+  auto& m = *metrics;
+  for (const auto& name : store->partition_names()) {
+    const MetricLabels labels{{"partition", name}};
+    auto stats = store->stats(name);
+    advance(
+        m.counter("demilune_commits_total", "Groups of steps that were written, each with one sync of the log", labels),
+        stats.commits);
+    advance(m.counter("demilune_steps_total", "Steps that ran; by demilune_commits_total, the size of a group", labels),
+            stats.steps);
+    advance(m.counter("demilune_body_syncs_total", "Syncs of segment files", labels), stats.body_syncs);
+    m.gauge("demilune_store_segments", "Segment files", labels).set(whole(stats.segments));
+    m.gauge("demilune_store_segment_live_bytes", "Bytes of living bodies in segment files", labels)
+        .set(whole(stats.segment_bytes));
+    advance(m.counter("demilune_store_moved_bytes_total", "Bytes copied out of mostly dead segments", labels),
+            stats.moved_bytes);
+    m.gauge("demilune_store_database_bytes", "Bytes in files of the database", labels)
+        .set(whole(bytes_in(*world.fs, dir("kv/" + name))));
+    m.gauge("demilune_store_serving", "1 when a write would be taken", labels).set(store->health(name).ok());
+  }
+  if (auto space = world.fs->disk_space(config.data_dir); space.ok()) {
+    m.gauge("demilune_disk_free_bytes", "Free on the disk of the data directory").set(whole(space->free_bytes));
+    m.gauge("demilune_disk_bytes", "Size of the disk of the data directory").set(whole(space->total_bytes));
+  }
+  m.gauge("demilune_ready", "1 when /readyz says so").set(pulse->ready().ok());
+  m.gauge("demilune_audit_queued", "Records of reads and refusals that wait to be written").set(whole(audit->queued()));
+  auto counts = census->counts();
+  if (!counts) return;
+  m.gauge("demilune_conflicts_open", "Keys with versions that did not know each other, as of the last whole count")
+      .set(whole(counts->conflicts));
+  m.gauge("demilune_uploads_open", "Multipart uploads neither completed nor aborted, as of the last whole count")
+      .set(whole(counts->uploads));
+  auto age = counts->oldest_upload ? world.clock->wall() - *counts->oldest_upload : Millis(0);
+  m.gauge("demilune_uploads_oldest_seconds", "Age of the oldest of these")
+      .set(std::max<int64_t>(0, age.count() / 1000));
+}
+
+void Node::Parts::collect_links() {
+  auto& m = *metrics;
+  for (const auto& link : sync_admin->links()) {
+    const MetricLabels labels{{"peer", link.peer}};
+    m.gauge("demilune_link_connected", "1 while a session is open", labels).set(link.state == "connected");
+    advance(m.counter("demilune_link_sent_bytes_total", "Bytes sent in sessions", labels), link.sent_bytes);
+    advance(m.counter("demilune_link_received_bytes_total", "Bytes received in sessions", labels), link.received_bytes);
+    if (!link.last_contact) continue;
+    auto age = std::chrono::duration_cast<std::chrono::seconds>(world.clock->wall() - *link.last_contact);
+    m.gauge("demilune_link_contact_age_seconds", "Since the other side was last heard in a session", labels)
+        .set(age.count());
+  }
+  if (is_hub()) return;  // its own records are decided at once
+  auto now = world.clock->mono();
+  if (!last_sync || now - last_sync_at > kSyncAge) {
+    last_sync = sync_admin->status();
+    last_sync_at = now;
+  }
+  uint64_t undecided = 0, bodies = 0, bytes = 0;
+  for (const auto& space : last_sync->spaces) {
+    undecided += space.undecided;
+    bodies += space.bodies_missing;
+    bytes += space.bytes_missing;
+  }
+  m.gauge("demilune_records_undecided",
+          "Own records that the hub has not decided: they wait to be sent, or for their body")
+      .set(whole(undecided));
+  m.gauge("demilune_bodies_missing", "Bodies that are known here and not held").set(whole(bodies));
+  m.gauge("demilune_bodies_missing_bytes", "Bytes of these").set(whole(bytes));
+}
+
+void Node::Parts::collect_jobs() {
+  auto workloads = compute->list();
+  if (!workloads.ok()) return;
+  std::map<std::string, int64_t> phases;
+  for (int p = 1; p <= static_cast<int>(format::WorkloadPhase::kLost); p++)
+    phases[std::string(format::phase_name(static_cast<format::WorkloadPhase>(p)))] = 0;
+  int64_t restarts = 0;
+  for (const auto& w : *workloads) {
+    phases[std::string(format::phase_name(w.status ? w.status->phase : format::WorkloadPhase::kPending))]++;
+    if (w.status) restarts += w.status->restarts;
+  }
+  for (const auto& [phase, count] : phases)
+    metrics->gauge("demilune_workloads", "Jobs and services of this node by phase", {{"phase", phase}}).set(count);
+  metrics->gauge("demilune_workload_restarts", "Restarts of all that are listed").set(restarts);
+}
+
+void Node::Parts::collect_process() {
+  auto& m = *metrics;
+  for (const auto& [name, server] : {std::pair("data", data_server.get()), std::pair("admin", admin_server.get())}) {
+    if (!server) continue;
+    const MetricLabels labels{{"listener", name}};
+    auto counters = server->counters();
+    m.gauge("demilune_connections_open", "Connections that are open", labels).set(whole(counters.open));
+    advance(m.counter("demilune_connections_total", "Connections that were accepted", labels), counters.accepted);
+    advance(m.counter("demilune_connections_over_limit_total", "Connections that were one too many", labels),
+            counters.over_limit);
+    advance(m.counter("demilune_malformed_requests_total", "Requests that were no HTTP as it is spoken here", labels),
+            counters.refused);
+  }
+  // statm: pages in all, pages resident, ...
+  if (auto statm = compute::read_pseudo_file(*world.fs, "/proc/self/statm"); statm.ok()) {
+    uint64_t pages = 0;
+    size_t at = statm->find(' ') + 1;
+    std::from_chars(statm->data() + at, statm->data() + statm->size(), pages);
+    m.gauge("demilune_process_resident_bytes", "Memory of the process that is resident")
+        .set(whole(pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE))));
+  }
+  if (auto fds = world.fs->list("/proc/self/fd"); fds.ok())
+    m.gauge("demilune_process_open_fds", "Open file descriptors").set(whole(fds->size()));
+}
+
+std::string Node::Parts::scrape() {
+  std::lock_guard lock(collecting);
+  metrics
+      ->gauge("demilune_info", "1; what runs here",
+              {{"version", config.version}, {"role", is_hub() ? "hub" : "device"}})
+      .set(1);
+  collect_store();
+  collect_links();
+  collect_jobs();
+  collect_process();
+  return metrics->exposition();
+}
+
+}  // namespace dl::node
