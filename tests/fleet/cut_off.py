@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests.clients.conftest import make_client  # noqa: E402
 from tests.support.fleet import Device  # noqa: E402
-from tests.support.node import ROOT, Node  # noqa: E402
+from tests.support.node import ROOT, Node, wait_until  # noqa: E402
 
 BUCKET = "mission"
 # A second start of the AWS CLI costs a second of CPU: of its tests these few, with the current version.
@@ -43,8 +43,7 @@ def run_clients(device, credentials, options):
 def play(hub, device, options):
     hub.start()
     hub.cli("bucket", "create", BUCKET)
-    at_hub = make_client(hub.endpoint())
-    at_hub.put_object(Bucket=BUCKET, Key="readme", Body=b"from the hub")
+    make_client(hub.endpoint()).put_object(Bucket=BUCKET, Key="readme", Body=b"from the hub")
     device.link.mend(hub.ready[2])
     device.enroll().assign(BUCKET)
     device.start()
@@ -57,9 +56,13 @@ def play(hub, device, options):
     assert device.is_running(), device.log_tail()
     hub.start()
     device.follow_hub()
-    device.wait_settled(BUCKET, seconds=120)
-    here, there = objects(make_client(device.endpoint())), objects(make_client(hub.endpoint()))
-    assert "readme" in here and here == there, set(here.items()) ^ set(there.items())
+    at_device, at_hub = make_client(device.endpoint()), make_client(hub.endpoint())
+    here = objects(at_device)
+    wait_until("the hub shows what the device does", lambda: objects(at_hub) == here, seconds=120)
+    assert "readme" in here and objects(at_device) == here
+    for key in here:
+        body = at_hub.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        assert body == at_device.get_object(Bucket=BUCKET, Key=key)["Body"].read(), f"{key} differs at the hub"
     assert device.stop() == 0 and hub.stop() == 0
     print(f"cut off: the hub holds all {len(here)} objects that the clients left at the device")
     return 0

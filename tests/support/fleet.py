@@ -55,13 +55,19 @@ class Device(Node):
         """Until this device holds all of the bucket and the hub has decided all that was written here."""
 
         def is_settled():
-            for space in self.ask("sync", "status")["spaces"]:
+            nonlocal status
+            status = self.ask("sync", "status")
+            for space in status["spaces"]:
                 if space.get("bucket") == bucket:
                     return (space["undecided"] == 0 and space["bodies_missing"] == 0
-                            and space["cursor"] == space["newest"] and self.hub_link()["state"] == "connected")
+                            and space["cursor"] == space["newest"] and status["links"][0]["state"] == "connected")
             return False
 
-        wait_until(f"{self.name} holds all of {bucket}", is_settled, seconds)
+        status = None
+        try:
+            wait_until(f"{self.name} holds all of {bucket}", is_settled, seconds)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{status}\n{self.log_tail()}") from None
 
     def close(self):
         super().close()

@@ -138,14 +138,14 @@ class Node:
 
     def cli(self, *arguments, check=True, stdin=None):
         """Runs a command of the program against this node's data directory; returns the finished process."""
-        done = run_program(*arguments, "--data-dir", str(self.data_dir), env=self.env, stdin=stdin)
+        done = run_program("--data-dir", str(self.data_dir), *arguments, env=self.env, stdin=stdin)
         if check and done.returncode != 0:
             raise AssertionError(f"demilune {' '.join(arguments)} gave {done.returncode}: {done.stderr}{done.stdout}")
         return done
 
     def ask(self, *arguments):
         """What a command that must succeed answers as JSON."""
-        return json.loads(self.cli(*arguments, "-o", "json").stdout)
+        return json.loads(self.cli("-o", "json", *arguments).stdout)
 
     def try_start(self):
         """The finished process of a start that must be refused, by itself and at once."""

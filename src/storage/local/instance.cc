@@ -118,6 +118,11 @@ Result<void> Instance::write(const Overlay& rows, Mark mark) {
   return {};
 }
 
+uint64_t Instance::unwritten_bytes() const {
+  uint64_t bytes = 0;
+  return db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes) ? bytes : 0;
+}
+
 Result<void> Instance::verify_files() const {
   auto status = db_->VerifyFileChecksums({});
   if (!status.ok()) return to_error(status);
