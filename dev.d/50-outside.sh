@@ -1,5 +1,7 @@
 # Tests from outside on build/demilune, in the short form that CI runs. tests/README.md has the full ones.
 outside_clients() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/clients "$@"; }
+outside_fleet() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/fleet "$@"; }
+outside_cut_off() { ensure_venv && .venv/bin/python tests/fleet/cut_off.py "$@"; }
 outside_bad_input() { python3 tests/bad_input/garbage.py "$@"; }
 outside_kill() { python3 tests/chaos/kill.py "$@"; }
 outside_bounded() { python3 tests/bounded/bounded.py "${@:-all}"; }

@@ -37,9 +37,10 @@ unit_tests() { # PRESET
   [ "$total" -gt 0 ] && [ "$failed" -eq 0 ]
 }
 
-client_tests() {
-  local log=build/clients.log status=0
-  outside_clients 2>&1 | tee "$log" | tail -n 40 || status=$?
+pytest_step() { # LOG COMMAND...
+  local log="build/$1.log" status=0
+  shift
+  "$@" 2>&1 | tee "$log" | tail -n 40 || status=$?
   tally "$log" '[0-9]+ passed' '[0-9]+ failed'
   return "$status"
 }
@@ -142,7 +143,9 @@ cmd_check() {
   step "unit tests under ASan and UBSan" unit_tests asan
   step "clang-tidy on the last commit" cmd_tidy
   step "release build" cmd_build release
-  step "real clients" client_tests
+  step "real clients" pytest_step clients outside_clients
+  step "fleet: enrolment, identity, jobs" pytest_step fleet outside_fleet
+  step "real clients at a device that is cut off" pytest_step cut-off outside_cut_off
   step "bad input" campaign bad-input outside_bad_input
   step "SIGKILL under load" campaign kill outside_kill
   step "bounded memory and files" campaign bounded outside_bounded

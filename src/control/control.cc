@@ -254,7 +254,6 @@ Result<std::string> Control::secret_of(const std::string& id) const {
 }
 
 Result<format::BucketRow> Control::create_bucket(const audit::Author& by, const std::string& name) {
-  DL_OK(require_hub());
   if (!valid_bucket_name(name))
     return error(Code::kInvalid, "'" + name + "' is no bucket name",
                  "Use 3 to 63 of a-z 0-9 . -, starting and ending with a letter or digit.");
@@ -264,6 +263,7 @@ Result<format::BucketRow> Control::create_bucket(const audit::Author& by, const 
     auto now = state();
     if (const auto* old = now->find_bucket(name))
       return error(Code::kExists, "bucket '" + name + "' exists already and belongs to " + old->owner);
+    DL_OK(require_hub());  // behind the question whether it exists: rclone asks for the bucket before each copy
     if (now->bucket_names.size() >= kMaxBuckets)
       return error(Code::kLimit, "there are " + std::to_string(kMaxBuckets) + " buckets already");
     row.id = config_.random->id<BucketId>();

@@ -101,6 +101,7 @@ void put(pb::Frame& m, const BodyAckFrame& f) {
 void put(pb::Frame& m, const DenyFrame& f) {
   m.mutable_deny()->set_code(f.code);
   m.mutable_deny()->set_text(f.text);
+  m.mutable_deny()->set_next(f.next);
 }
 
 void put(pb::Frame& m, const PingFrame& f) {
@@ -267,7 +268,7 @@ Result<Frame> decode_frame(BytesView bytes) {
     case pb::Frame::kBody:
       return take_body(m.body());
     case pb::Frame::kDeny:
-      return Frame(DenyFrame{m.deny().code(), m.deny().text().substr(0, 1000)});
+      return Frame(DenyFrame{m.deny().code(), m.deny().text().substr(0, 1000), m.deny().next().substr(0, 1000)});
     case pb::Frame::kPing:
       return Frame(PingFrame{m.ping().nonce(), m.ping().reply()});
     case pb::Frame::kEnroll:

@@ -98,8 +98,9 @@ struct BodyAckFrame {
   bool operator==(const BodyAckFrame&) const = default;
 };
 struct DenyFrame {
-  uint32_t code = 0;
+  uint32_t code = 0;  // DL-nnnn
   std::string text;
+  std::string next;  // what to do about it; may be empty
   bool operator==(const DenyFrame&) const = default;
 };
 struct PingFrame {

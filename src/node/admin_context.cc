@@ -128,11 +128,14 @@ std::vector<Finding> examine(storage::FileSystem& fs, const std::string& dir) {
   }
   auto space = fs.disk_space(dir);
   if (space.ok()) {
-    bool low = space->free_bytes < space->total_bytes / 20;
+    uint64_t reserve = storage::LocalLimits{}.reserve_bytes(space->total_bytes);
+    bool low = space->free_bytes < reserve;
     out.push_back(
         {low ? Finding::Level::kError : Finding::Level::kOk, "disk",
          std::to_string(space->free_bytes >> 20) + " MiB free of " + std::to_string(space->total_bytes >> 20) + " MiB",
-         low ? "Delete objects or give the disk more space: writes are refused below 5 %." : ""});
+         low ? "Delete objects or give the disk more space: writes are refused below " + std::to_string(reserve >> 20) +
+                   " MiB."
+             : ""});
   }
   return out;
 }

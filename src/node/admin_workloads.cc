@@ -23,7 +23,9 @@ api::admin::JobInfo info_of(const compute::Workload& w, const std::string& here,
   info.principal = w.spec.principal;
   info.submitted = time_of(w.spec.submitted_millis);
   info.phase = elsewhere && !w.status ? "Waiting" : "Pending";
-  if (elsewhere && !w.status) info.message = "the device has not reported yet";
+  if (elsewhere && !w.status)
+    info.message =
+        w.spec.cancelled ? "cancelled; the device has not heard of it yet" : "the device has not reported yet";
   if (!w.status) return info;
   const auto& s = *w.status;
   info.phase = std::string(format::phase_name(s.phase));

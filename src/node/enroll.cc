@@ -77,6 +77,15 @@ Result<format::NodeIdentity> enroll_device(const std::string& code_text, const s
   if (auto other = keys->find(crypto::ring::kLinkCaKey))
     return error(Code::kExists, data_dir + " was begun as a hub", "Choose an empty directory.");
 
+  // Before the code is spent: is it a device already, or does a node run there?
+  std::unique_ptr<storage::LocalStore> store;
+  if (!fresh) {
+    DL_TRY(store, open_store(fs, data_dir, *keys, clock, random));
+    DL_TRY(auto before, load_identity(store->partition("control")));
+    if (before)
+      return error(Code::kExists, data_dir + " is device '" + before->name + "' already", "Choose an empty directory.");
+  }
+
   auto x = std::make_shared<Exchange>();
   x->code = code;
   DL_TRY(auto key, ensure_device_key(*keys, random));
@@ -117,10 +126,9 @@ Result<format::NodeIdentity> enroll_device(const std::string& code_text, const s
   identity.hub_address = code.hub_address;
   identity.hub_ca_pem = x->answer.hub_ca_pem;
   identity.link_certificate = x->answer.certificate;
-  DL_TRY(auto store, open_store(fs, data_dir, *keys, clock, random));
-  DL_TRY(auto before, load_identity(store->partition("control")));
-  if (before)
-    return error(Code::kExists, data_dir + " is device '" + before->name + "' already", "Choose an empty directory.");
+  if (!store) {
+    DL_TRY(store, open_store(fs, data_dir, *keys, clock, random));
+  }
   DL_OK(store_identity(store->partition("control"), identity));
   store->stop();
   return identity;

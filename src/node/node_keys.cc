@@ -15,6 +15,14 @@ Error foreign_root(const std::string& why) {
                "Put back the keys/ folder that belongs to this directory; without it the data cannot be read.");
 }
 
+// What is missing beside other files: the keys of a node, or there was never a node.
+Result<void> keys_missing(storage::FileSystem& fs, const std::string& dir, const std::string& file) {
+  DL_TRY(bool ours, fs.exists(dir + "/FORMAT"));
+  if (ours) return foreign_root(dir + " has data, but its key file " + file + " is missing");
+  return error(Code::kForeign, dir + " is not empty and is no Demilune data directory",
+               "Name another directory. Nothing was touched.");
+}
+
 // The root is durable, with its directories, before anything that it protects exists.
 Result<Bytes> make_root(storage::FileSystem& fs, const std::string& dir, Random& random) {
   DL_OK(storage::make_dirs(fs, dir, kDirMode));
@@ -45,7 +53,7 @@ Result<std::unique_ptr<NodeKeys>> NodeKeys::open_or_make(storage::FileSystem& fs
                                                          Random& random) {
   DL_TRY(bool fresh, is_fresh(fs, dir));
   DL_TRY(bool has_root, fs.exists(root_path(dir)));
-  if (!has_root && !fresh) return foreign_root(dir + " has files, but its key file keys/root is missing");
+  if (!has_root && !fresh) DL_OK(keys_missing(fs, dir, "keys/root"));
   Bytes root;
   if (has_root) {
     DL_TRY(root, storage::read_file(fs, root_path(dir), 4096));
@@ -54,7 +62,7 @@ Result<std::unique_ptr<NodeKeys>> NodeKeys::open_or_make(storage::FileSystem& fs
     DL_TRY(root, make_root(fs, dir, random));
   }
   DL_TRY(bool has_ring, fs.exists(ring_path(dir)));
-  if (!has_ring && !fresh) return foreign_root(dir + " has data, but its key file keys/ring is missing");
+  if (!has_ring && !fresh) DL_OK(keys_missing(fs, dir, "keys/ring"));
   if (has_ring) {
     DL_TRY(auto file, storage::read_file(fs, ring_path(dir), crypto::kMaxRingBytes + 4096));
     DL_TRY(auto ring, crypto::KeyRing::open(root, file));

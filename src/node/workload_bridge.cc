@@ -41,8 +41,8 @@ Result<void> WorkloadBridge::take_wishes() {
     spec.node.clear();  // it is meant for this node: here it is local
     spec.cancelled = row.cancelled;
     DL_TRY(auto known, table_.get(id));
+    // One that was cancelled before it was heard of is taken, too: it ends as Cancelled here, and the hub is told.
     if (known && (known->spec.cancelled || known->spec.cancelled == spec.cancelled)) continue;
-    if (!known && row.cancelled) continue;
     if (known) {
       spec = known->spec;
       spec.cancelled = true;

@@ -20,11 +20,8 @@ Error not_empty(const std::string& name) {
 }
 
 Result<void> delete_now(const Deps& deps, const gate::Permit& permit, const Place& place) {
-  DL_TRY(auto view, place.at.partition->snapshot());
-  DL_TRY(bool empty, is_empty(*view, place));
-  if (!empty) return not_empty(place.bucket.name);
-  // The row says "deleted" before this runs; writes that were decided before it have either run, or fail on the
-  // revision.
+  // Whether this node may delete buckets at all is the source's to say, before it asks. The row says "deleted" before
+  // this runs; writes that were decided before it have either run, or fail on the revision.
   auto still_empty = [&place]() -> Result<bool> {
     bool after = false;
     DL_OK(place.at.partition->commit_wait(

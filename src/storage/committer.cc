@@ -53,6 +53,7 @@ void Committer::stop() {
 }
 
 void Committer::run() {
+  auto looked = system_clock().mono();
   for (;;) {
     std::unique_lock lock(m_);
     bool woken = wake_.wait_for(lock, limits_.tick, [&] { return stopping_ || !queue_.empty(); });
@@ -62,6 +63,10 @@ void Committer::run() {
       run_group();
     else
       engine_.tick();
+    auto now = system_clock().mono();
+    if (woken && now - looked < limits_.tick) continue;
+    looked = now;
+    if (woken) engine_.busy_tick();
   }
 }
 

@@ -28,6 +28,8 @@ class Engine {
   virtual Result<void> apply(const Overlay& rows) = 0;
   // Nothing was asked for during kTick: time for what is to be done in peace.
   virtual void tick() = 0;
+  // About every kTick while there is work all the time. Not in the middle of a group.
+  virtual void busy_tick() {}
 };
 
 struct CommitterLimits {

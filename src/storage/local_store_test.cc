@@ -157,10 +157,11 @@ TEST_CASE("nothing of a row or a body stands on the disk in the clear") {
 TEST_CASE("below the reserve writes and bodies are refused, deletes are not; with space again both go on") {
   Node node;
   node.limits.reserve_percent = 5;
+  node.limits.reserve_floor_bytes = 0;
   REQUIRE(node.open().ok());
-  node.disk.set_space({1000 << 20, 50 << 20});
+  node.disk.set_space({1000 << 20, 55 << 20});
   CHECK(node.put("a", "1").ok());
-  auto body = node.store->blobs("default").create(1 << 20);
+  auto body = node.store->blobs("default").create(6 << 20);
   REQUIRE(!body.ok());
   CHECK(body.error().code == Code::kNoSpace);
   node.disk.set_space({1000 << 20, 49 << 20});

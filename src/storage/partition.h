@@ -41,7 +41,7 @@ using Done = std::move_only_function<void(Result<void>)>;
 
 // Why a commit is asked for decides which reserve of the disk it may use.
 enum class Purpose {
-  kWrite,  // refused with kNoSpace below the reserve (5 % of the disk)
+  kWrite,  // refused with kNoSpace below the reserve (LocalLimits::reserve_bytes)
   kFree,   // deletes, audit, control, sync of deletions: may use the reserve
 };
 

@@ -12,6 +12,9 @@ namespace {
 constexpr Millis kFirstBackOff{1'000}, kLongestBackOff{60'000};
 constexpr Millis kTick{200};
 
+// For people who look at the link's state: why, and what to do about it.
+std::string message_of(const Error& e) { return e.next.empty() ? e.message : e.message + ". " + e.next; }
+
 }  // namespace
 
 struct DeviceLink::Core : std::enable_shared_from_this<DeviceLink::Core> {
@@ -156,7 +159,7 @@ Task<void> DeviceLink::Core::dial_loop(std::shared_ptr<Core> core) {
       if (core->state.last_contact && core->state.state == LinkState::kConnected) back_off = kFirstBackOff;
       core->state.state = LinkState::kDown;
       core->state.in_step = false;
-      core->state.message = ended.ok() ? "the link ended" : ended.error().message;
+      core->state.message = ended.ok() ? "the link ended" : message_of(ended.error());
     }
     bool hurry = false;
     {

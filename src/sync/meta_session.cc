@@ -38,13 +38,12 @@ void cut_history(const BucketId& space, const HistoryStretch& stretch, std::vect
 }  // namespace
 
 format::DenyFrame deny_of(const Error& error) {
-  return {static_cast<uint32_t>(error_info(error.code).number),
-          error.next.empty() ? error.message : error.message + ". " + error.next};
+  return {static_cast<uint32_t>(error_info(error.code).number), error.message, error.next};
 }
 
 Error error_of(const format::DenyFrame& deny, const std::string& peer) {
   const auto* info = find_error_info(static_cast<int>(deny.code));
-  return error(info ? info->code : Code::kInternal, peer + " ended the session: " + deny.text);
+  return error(info ? info->code : Code::kInternal, peer + " refuses: " + deny.text, deny.next);
 }
 
 MetaSession::MetaSession(Spaces& spaces, DeviceId self, NodeId node, Peer peer, SessionEvents events)

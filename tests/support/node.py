@@ -2,6 +2,7 @@
 
 import configparser
 import dataclasses
+import json
 import os
 import pathlib
 import queue
@@ -13,7 +14,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-READY = re.compile(r"^ready data=https://(\S+) admin=https://(\S+) link=(\S+)")
+READY = re.compile(r"^ready data=https://(\S+) admin=https://(\S+)(?: link=(\S+))?")
 START_SECONDS = 60
 STOP_SECONDS = 60
 
@@ -137,12 +138,19 @@ class Node:
 
     def cli(self, *arguments, check=True, stdin=None):
         """Runs a command of the program against this node's data directory; returns the finished process."""
-        done = subprocess.run(
-            [find_program(), *arguments, "--data-dir", str(self.data_dir)], env=self.env, input=stdin,
-            capture_output=True, text=True, timeout=60)
+        done = run_program("--data-dir", str(self.data_dir), *arguments, env=self.env, stdin=stdin)
         if check and done.returncode != 0:
             raise AssertionError(f"demilune {' '.join(arguments)} gave {done.returncode}: {done.stderr}{done.stdout}")
         return done
+
+    def ask(self, *arguments):
+        """What a command that must succeed answers as JSON."""
+        return json.loads(self.cli("-o", "json", *arguments).stdout)
+
+    def try_start(self):
+        """The finished process of a start that must be refused, by itself and at once."""
+        listeners = [word for name in ("data", "admin", "link") for word in (f"--listen-{name}", "127.0.0.1:0")]
+        return run_program("up", *listeners, *self.arguments, "--data-dir", str(self.data_dir), env=self.env)
 
     def stop(self):
         """SIGTERM; the node must end by itself with code 0."""
@@ -185,6 +193,23 @@ class Node:
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def run_program(*arguments, env=None, stdin=None):
+    """The finished process of one command of the program."""
+    return subprocess.run([find_program(), *arguments], env=env, input=stdin, capture_output=True, text=True, timeout=60)
+
+
+def wait_until(what, ask, seconds=60, every=0.1):
+    """Asks until the answer is true, and returns it. Raises with the last answer when the time is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}; the last answer was {answer!r}")
+        time.sleep(every)
 
 
 def free_port():

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "crypto/hash.h"
+#include "storage/local/plant.h"
 #include "storage/local/store_rows.h"
 
 namespace dl::storage {
@@ -108,15 +109,21 @@ Result<void> Instance::write(const Overlay& rows, Mark mark) {
   Bytes tip = encode_tip(next);
   batch.Put(slice(kTipKey), slice(tip));
   batch.Put(slice(ring_key(next.sequence)), slice(tip));
+  const bool early = mark == Mark::kMoves && planted_early_ack();
   rocksdb::WriteOptions durable;
-  durable.sync = true;
+  durable.sync = !early;
   auto status = db_->Write(durable, &batch);
   if (!status.ok()) return to_error(status);
   tip_ = next;
-  if (mark == Mark::kStays) return {};
+  if (mark == Mark::kStays || early) return {};
   watermark_->committed(tip_.sequence, tip_.hash);
   if (tip_.sequence - watermark_->safe_sequence() >= kWatermarkLag) return flush_watermark();
   return {};
+}
+
+uint64_t Instance::unwritten_bytes() const {
+  uint64_t bytes = 0;
+  return db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes) ? bytes : 0;
 }
 
 Result<void> Instance::verify_files() const {

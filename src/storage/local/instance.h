@@ -53,6 +53,8 @@ class Instance {
   enum class Mark { kMoves, kStays };  // whether the watermark asks for this commit from now on
   // One batch, one sync; what it fails with is open.
   Result<void> write(const Overlay& rows, Mark mark);
+  // What was committed and lies in the log and in memory only: it will be written a second time, into tables.
+  uint64_t unwritten_bytes() const;
   // Reads every table and blob file and compares the checksum recorded for it. Errors: kCorrupt (the first damaged
   // file), kIo.
   Result<void> verify_files() const;

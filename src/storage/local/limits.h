@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,9 +13,10 @@ namespace dl::storage {
 
 // What an operator, or a test, may set of a local store.
 struct LocalLimits {
-  unsigned reserve_percent = 5;              // of the disk, kept for Purpose::kFree
-  uint64_t reopen_free_bytes = 64ull << 20;  // so much must be free before a full store is opened again
-  Millis close_deadline{30'000};             // for readers to let go of a store that is closed for want of space
+  unsigned reserve_percent = 5;  // of the disk, kept for Purpose::kFree and the engine's own work; 0: none
+  uint64_t reserve_floor_bytes = 256ull << 20;  // at least so much, but at most a quarter of the disk
+  uint64_t reopen_free_bytes = 64ull << 20;     // so much must be free before a full store is opened again
+  Millis close_deadline{30'000};                // for readers to let go of a store that is closed for want of space
   Millis watermark_interval{100};
   Millis reclaim_interval{1000};
   Millis orphan_age{3'600'000};       // a body that no step attached within this time after finish() is freed
@@ -33,6 +35,11 @@ struct LocalLimits {
   int max_open_files = 256;            // per partition
   uint64_t deletion_window = 16'384;   // rows in a row, of which ...
   uint64_t deletion_trigger = 4'096;   // ... so many deleted start a compaction
+
+  uint64_t reserve_bytes(uint64_t disk_bytes) const {
+    if (reserve_percent == 0) return 0;
+    return std::max(disk_bytes / 100 * reserve_percent, std::min(disk_bytes / 4, reserve_floor_bytes));
+  }
 };
 
 // Ends the process: after a failed sync nothing that is in memory may be trusted. Tests hand in one that returns; the

@@ -11,7 +11,6 @@ namespace {
 
 constexpr Millis kReaderPoll{5};
 constexpr unsigned kMaxWaitTicks = 50;
-
 }  // namespace
 
 Result<std::unique_ptr<LocalPartition>> LocalPartition::examine(InstancePlan plan, FatalHandler fatal) {
@@ -93,8 +92,10 @@ void LocalPartition::stop_reclaiming() const {
 
 Result<void> LocalPartition::check_reserve(uint64_t bytes) const {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
-  uint64_t reserve = space.total_bytes / 100 * plan_.limits.reserve_percent;
-  if (space.free_bytes >= reserve && space.free_bytes - reserve >= bytes) return {};
+  uint64_t reserve = plan_.limits.reserve_bytes(space.total_bytes);
+  auto open = find_instance();
+  uint64_t wanted = reserve + bytes + (open ? open->unwritten_bytes() : 0);
+  if (space.free_bytes >= wanted) return {};
   return error(Code::kNoSpace,
                "the disk has " + std::to_string(space.free_bytes >> 20) + " MiB free; " +
                    std::to_string(reserve >> 20) + " MiB are kept for deletes and bookkeeping",
@@ -185,6 +186,15 @@ void LocalPartition::tick() {
   if (!done.ok()) (void)fail_write(std::move(done).error());
 }
 
+// Reads, audit and the reclaimer ask for commits all the time; a full store must not wait for them to cease.
+void LocalPartition::busy_tick() {
+  {
+    std::lock_guard lock(m_);
+    if (state_ != State::kFull) return;
+  }
+  try_reopen();
+}
+
 void LocalPartition::close_for_space() {
   log_warn("storage", "partition '{}': the disk is full; closed until there is space", plan_.name);
   newest_.reset();
@@ -210,7 +220,11 @@ void LocalPartition::try_reopen() {
   next_wait_ = std::min(next_wait_ * 2, kMaxWaitTicks);
   wait_ticks_ = next_wait_;
   auto space = plan_.fs.disk_space(plan_.dir);
-  if (!space.ok() || space->free_bytes < plan_.limits.reopen_free_bytes) return;
+  if (!space.ok()) return;
+  // On a small disk the reserve is all that may ever be free: an opening that fails for want of space changes nothing.
+  uint64_t needed = plan_.limits.reopen_free_bytes, reserve = plan_.limits.reserve_bytes(space->total_bytes);
+  if (reserve > 0) needed = std::min(needed, reserve / 2);
+  if (space->free_bytes < needed) return;
   auto opened = open_instance(plan_);
   if (!opened.ok() && opened.error().code == Code::kNoSpace) return;
   if (!opened.ok()) return die(opened.error());

@@ -32,7 +32,8 @@ class LocalPartition : public Partition, private Engine {
   void stop_reclaiming() const;
   // As Instance::verify_files. Also kUnavailable.
   Result<void> verify_files() const;
-  // Whether a write of `bytes` more leaves the reserve alone. Errors: kNoSpace, kIo.
+  // Whether a write of `bytes` more leaves the reserve alone; what memory still has to write counts as written.
+  // Errors: kNoSpace, kIo.
   Result<void> check_reserve(uint64_t bytes) const;
   // Whether a write would be taken now. Errors: kIo, kUnavailable, kNoSpace.
   Result<void> health() const;
@@ -51,6 +52,7 @@ class LocalPartition : public Partition, private Engine {
   const View& newest() override;
   Result<void> apply(const Overlay& rows) override;
   void tick() override;
+  void busy_tick() override;
   Error fail_write(Error why);
   void close_for_space();
   void try_reopen();

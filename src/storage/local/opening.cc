@@ -74,15 +74,17 @@ Result<void> Opening::examine() {
 
 Result<std::unique_ptr<Instance>> Opening::open() { return exists_ ? open_to_write() : make_new(); }
 
-// CURRENT names a MANIFEST that the watermark knows, and it starts with the very bytes that were recorded.
+// CURRENT names a MANIFEST that the watermark knows, and it starts with the very bytes that were recorded. Under
+// another key it reads as noise.
 Result<void> Opening::check_manifest() {
   auto current = read_cipher_file(plan_.fs, plan_.dir + "/CURRENT", plan_.key, 4096);
   if (!current.ok() && current.error().code != Code::kCorrupt) return std::move(current).error();
   std::string name = current.ok() ? *current : "";
-  if (!name.ends_with('\n')) return needs_repair("CURRENT cannot be read");
-  name.pop_back();
+  bool whole = name.ends_with('\n');
+  if (whole) name.pop_back();
   auto number = manifest_number(name);
-  if (!number) return needs_repair("CURRENT names no MANIFEST");
+  if (!whole || !number)
+    return needs_repair("CURRENT cannot be read; or keys/ is not the one that belongs to this directory");
   for (const auto& known : mark_.manifests)
     if (known.number == *number) recorded_ = known;
   if (recorded_.number == 0) return needs_repair(name + " is not the MANIFEST that was recorded");

@@ -13,6 +13,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "storage/local/plant.h"
 
 namespace dl::storage {
 namespace {
@@ -108,6 +109,7 @@ rocksdb::Options rocks_options(rocksdb::Env* env, const LocalLimits& limits, Wal
   o.max_total_wal_size = limits.wal_bytes;
   o.max_open_files = limits.max_open_files;
   o.max_background_jobs = 2;
+  o.manual_wal_flush = planted_early_ack();
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(std::move(cache))));
