@@ -83,7 +83,6 @@ LocalLimits small_limits() {
   limits.inline_limit = 4096;
   limits.blob_bytes = 100'000;
   limits.segment_bytes = 400'000;
-  limits.move_bytes = 150'000;
   limits.write_buffer_bytes = 64 << 10;
   limits.wal_bytes = 256 << 10;
   limits.blob_file_bytes = 64 << 10;
@@ -164,8 +163,10 @@ Workload::Workload(uint64_t seed, Plant plant)
 Result<void> Workload::open() {
   died_ = false;
   fresh_ = true;
+  auto limits = small_limits();
+  limits.move_bytes = move_bytes_;
   DL_TRY(store_, open_local_store(*disk_, std::string(kDir), {{std::string(kPart), Bytes(32, 'k'), Bytes(32, 'b')}},
-                                  clock_, random_, small_limits(), [this](const std::string&) { died_ = true; }));
+                                  clock_, random_, limits, [this](const std::string&) { died_ = true; }));
   return {};
 }
 

@@ -51,6 +51,8 @@ class Workload {
   SimDisk& disk() { return *disk_; }
   void use(std::unique_ptr<SimDisk> disk) { disk_ = std::move(disk); }
 
+  // From the next open() on no bodies are copied out of segments: commits that nobody asked for stand behind real ones.
+  void stay() { move_bytes_ = 0; }
   // Errors are open_local_store's.
   Result<void> open();
   void close();
@@ -91,6 +93,7 @@ class Workload {
   uint64_t acknowledged_ = 0;
   uint64_t refused_ = 0;
   uint64_t moved_ = 0;
+  uint64_t move_bytes_ = 150'000;
   bool fresh_ = false;  // nothing was asked since it was opened
 };
 

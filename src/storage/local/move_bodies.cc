@@ -13,6 +13,13 @@ namespace {
 
 constexpr size_t kMaxMovedAtOnce = 64;
 
+// The planted bug of a campaign of its own (storage_crash_planted), which must find it.
+#ifdef DL_PLANT_FREE_FIRST
+constexpr bool kFreeFirst = true;
+#else
+constexpr bool kFreeFirst = false;
+#endif
+
 Extent extent_of(const SegmentPlace& at) { return {at.segment, at.offset, sealed_bytes(at.length)}; }
 
 }  // namespace
@@ -120,6 +127,8 @@ Result<void> LocalBlobs::copy_body(Move& move) {
 
 Result<void> LocalBlobs::commit_moves(std::vector<Move> batch) {
   std::set<BlobId> stale;
+  if (kFreeFirst)
+    for (const auto& move : batch) give_back(extent_of(move.from));
   auto committed = rows_.commit_wait(
       [&](Batch& rows) -> Result<void> {
         stale.clear();
@@ -140,7 +149,7 @@ Result<void> LocalBlobs::commit_moves(std::vector<Move> batch) {
   }
   for (const auto& move : batch) {
     bool done = committed.ok() && !stale.contains(move.blob);
-    give_back(extent_of(done ? move.from : move.to));
+    if (!done || !kFreeFirst) give_back(extent_of(done ? move.from : move.to));
     if (!done) continue;
     moved_bodies_++;
     moved_bytes_ += sealed_bytes(move.from.length);
