@@ -2,7 +2,7 @@
 BUILD_PACKAGES="clang-19 lld-19 llvm-19 libclang-rt-19-dev cmake ninja-build ccache git pkg-config
   libboost1.81-dev libboost-json1.81-dev librocksdb-dev libssl-dev libfmt-dev libspdlog-dev libexpat1-dev libyaml-dev
   libtomlplusplus-dev libcli11-dev libzstd-dev libarchive-dev libisal-dev libprotobuf-dev protobuf-compiler
-  prometheus-cpp-dev libsystemd-dev"
+  libsystemd-dev libmimalloc-dev"
 TEST_PACKAGES="clang-tidy-19 clang-format-19 doctest-dev librapidcheck-dev python3 python3-venv openssl procps curl iproute2
   strace python3-boto3 awscli rclone restic s3cmd skopeo busybox-static crun conmon jq"
 
