@@ -78,23 +78,27 @@ std::optional<Committer::Waiting> Committer::take() {
   return first;
 }
 
-Result<void> Committer::run_step(Waiting& waiting, std::optional<OverlayBatch>& group) {
+Result<void> Committer::run_step(Waiting& waiting, Group& group) {
   steps_++;
-  DL_OK(engine_.admit(waiting.purpose));
-  if (!group) group.emplace(engine_.newest());
-  OverlayBatch own(static_cast<const View&>(*group));
+  auto& admitted = group.admitted[waiting.purpose == Purpose::kWrite];
+  if (!admitted) admitted = engine_.admit(waiting.purpose);
+  DL_OK(Result<void>(*admitted));
+  auto& rows = group.rows;
+  if (!rows) rows.emplace(engine_.newest());
+  OverlayBatch own(static_cast<const View&>(*rows));
   DL_OK(waiting.step(own));
   if (own.overlay().bytes() > limits_.step_bytes)
     return error(Code::kTooLarge, "one step would write " + std::to_string(own.overlay().bytes()) +
                                       " bytes, the limit is " + std::to_string(limits_.step_bytes));
-  group->absorb(own.take());
+  rows->absorb(own.take());
   return {};
 }
 
 bool Committer::run_group() {
   std::vector<Ran> ran;
-  std::optional<OverlayBatch> group;
-  while (ran.size() < limits_.group_steps && (!group || group->overlay().bytes() < limits_.group_bytes)) {
+  Group group;
+  auto& rows = group.rows;
+  while (ran.size() < limits_.group_steps && (!rows || rows->overlay().bytes() < limits_.group_bytes)) {
     auto next = take();
     if (!next) break;
     auto result = run_step(*next, group);
@@ -102,8 +106,8 @@ bool Committer::run_group() {
   }
   if (ran.empty()) return false;
   Result<void> written;
-  if (group && !group->overlay().empty()) {
-    written = engine_.apply(group->overlay());
+  if (rows && !rows->overlay().empty()) {
+    written = engine_.apply(rows->overlay());
     groups_++;
   }
   for (auto& one : ran) one.done(one.result.ok() ? written : std::move(one.result));

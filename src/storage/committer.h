@@ -76,7 +76,12 @@ class Committer {
   void run();
   bool run_group();
   std::optional<Waiting> take();
-  Result<void> run_step(Waiting& waiting, std::optional<OverlayBatch>& group);
+  // The steps that become durable together.
+  struct Group {
+    std::optional<OverlayBatch> rows;
+    std::optional<Result<void>> admitted[2];  // by purpose; asked once a group, for it costs a system call
+  };
+  Result<void> run_step(Waiting& waiting, Group& group);
 
   Engine& engine_;
   const Mode mode_;
