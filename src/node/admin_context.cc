@@ -23,7 +23,7 @@ std::string reason_text(journal::Reason reason) {
     case journal::Reason::kAuthor:
       return "the author may not";
     case journal::Reason::kDevice:
-      return "the device is lost";
+      return "the device is lost or retired";
     case journal::Reason::kLabel:
       return "label";
     case journal::Reason::kQuota:

@@ -158,6 +158,12 @@ TEST_CASE("frames out of place on the body channel") {
   auto other = std::get<format::HelloFrame>(hello);
   other.device = t.b.device;
   CHECK(refused(other));
+  other = std::get<format::HelloFrame>(hello);
+  other.node = t.b.node.space.self;  // another incarnation than the certificate's device enrolled with
+  auto foreign = hub.on_frame(other);
+  REQUIRE(!foreign.ok());
+  CHECK(foreign.error().code == Code::kForeign);
+  CHECK(!hub.greeted());
   REQUIRE(!refused(hello));
   CHECK(refused(format::RecordsFrame{t.space, t.a.node.space.self, 1, {}, {}}));
   REQUIRE(!refused(format::WantFrame{t.space, hash, 0}));
