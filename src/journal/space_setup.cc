@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "format/arriving.h"
 #include "format/upload.h"
 #include "journal/work.h"
 
@@ -21,29 +20,6 @@ Result<std::vector<std::pair<Bytes, Bytes>>> take(const storage::View& view, Byt
     return out.size() < max ? Scan::kContinue : Scan::kStop;
   }));
   return out;
-}
-
-Result<void> release_all(storage::Batch& batch, const Space& space, const std::vector<BlobId>& blobs, BytesView owner,
-                         WallTime due) {
-  std::vector<BlobId> freed;
-  for (const auto& blob : blobs) {
-    if (std::find(freed.begin(), freed.end(), blob) != freed.end()) continue;
-    freed.push_back(blob);
-    DL_OK(space.blobs->release(batch, blob, owner, due));
-  }
-  return {};
-}
-
-// Chunks of a body that was on its way in.
-Result<void> forget_arriving(storage::Batch& batch, const Space& space, const RecordHash& hash, WallTime due) {
-  DL_TRY(auto bytes, batch.get(format::arriving_key(hash)));
-  if (!bytes) return {};
-  DL_TRY(auto row, format::decode_arriving(*bytes));
-  std::vector<BlobId> blobs;
-  for (const auto& chunk : row.chunks) blobs.push_back(chunk.blob);
-  DL_OK(release_all(batch, space, blobs, format::arriving_owner(hash), due));
-  batch.erase(format::arriving_key(hash));
-  return {};
 }
 
 Result<void> forget(storage::Batch& batch, const Space& space, const RecordHash& hash, WallTime due) {
