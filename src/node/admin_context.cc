@@ -30,6 +30,10 @@ std::string reason_text(journal::Reason reason) {
       return "quota";
     case journal::Reason::kMassDelete:
       return "mass delete";
+    case journal::Reason::kAccepted:
+      return "accepted: committed when its content is here";
+    case journal::Reason::kNoTrace:
+      return "the hub is past it and told no outcome";
   }
   return "";
 }

@@ -165,7 +165,8 @@ Result<std::vector<format::Seal>> JournalSpaces::check_seals(const Peer& peer, c
   DL_TRY(auto view, held.partition->snapshot());
   std::vector<format::Seal> seals;
   DL_TRY(auto row, journal::load_origin(*view, held.space.bucket, records.origin));
-  if (records.from > row.received + 1) return seals;  // a gap: refused as such
+  if (records.from > row.received + 1)
+    return error(Code::kConflict, "a gap in a journal: place " + std::to_string(row.received + 1) + " is missing");
   for (const auto& bytes : records.seals) {
     auto seal = format::decode_seal(bytes);
     if (!seal.ok()) return error(Code::kForeign, "records came with what is no seal; nothing of them was taken");

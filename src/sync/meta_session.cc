@@ -213,6 +213,7 @@ Result<void> MetaSession::on_records(const format::RecordsFrame& records, Frames
     return out_of_place("records of a space that it said no hello for");
   if (records.items.empty()) return out_of_place("records without a record");
   DL_TRY(uint64_t durable, spaces_.take_records(peer_, records));
+  state->second.journals[records.origin].known = durable;
   out.emplace_back(format::RecordsAckFrame{records.space, records.origin, durable});
   if (events_.records_arrived) events_.records_arrived(records.space);
   return push(records.space, state->second, out);
@@ -325,8 +326,10 @@ Result<void> MetaSession::push(const BucketId& space, SpaceState& state, Frames&
 
 // To a device that is not assigned the space any more: that its copy is not needed.
 Result<void> MetaSession::push_settled(const BucketId& space, SpaceState& state, Frames& out) {
+  uint64_t head = state.journals[peer_.node].known;
+  if (head == 0 || state.settled == head) return {};
   DL_TRY(auto settled, spaces_.settled(peer_, space));
-  if (!settled || *settled == 0 || settled == state.settled) return {};
+  if (!settled || settled == state.settled) return {};
   state.settled = settled;
   out.emplace_back(format::RecordsAckFrame{space, peer_.node, *settled, true});
   return {};
