@@ -9,6 +9,8 @@ constexpr uint32_t kFormat = 1;
 
 }  // namespace
 
+Bytes arriving_owner(const RecordHash& record) { return "arriving/" + record.bytes(); }
+
 Bytes encode(const ArrivingRow& row) {
   demilune::v1::ArrivingRow m;
   m.set_format(kFormat);

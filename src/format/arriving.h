@@ -22,6 +22,8 @@ struct ArrivingRow {
   bool operator==(const ArrivingRow&) const = default;
 };
 
+// Who owns the chunks until they are the body of their record.
+Bytes arriving_owner(const RecordHash& record);
 Bytes encode(const ArrivingRow& row);
 Result<ArrivingRow> decode_arriving(BytesView b);  // kCorrupt, kUnsupported
 

@@ -25,6 +25,7 @@ void put(pb::Frame& m, const HelloFrame& f) {
     s->set_csn(space.csn);
     s->set_fingerprint(space.fingerprint.bytes());
     s->set_decided_csn(space.decided_csn);
+    s->set_followed(space.followed);
     for (const auto& head : space.heads) {
       auto* j = s->add_heads();
       j->set_origin(head.origin.bytes());
@@ -55,6 +56,7 @@ void put(pb::Frame& m, const RecordsAckFrame& f) {
   a->set_space(f.space.bytes());
   a->set_origin(f.origin.bytes());
   a->set_oseq(f.oseq);
+  a->set_settled(f.settled);
 }
 
 void put(pb::Frame& m, const HistoryFrame& f) {
@@ -128,6 +130,7 @@ Result<Frame> take_hello(const pb::HelloFrame& h) {
     space.csn = s.csn();
     DL_TRY(space.fingerprint, Sha256::from_bytes(s.fingerprint()));
     space.decided_csn = s.decided_csn();
+    space.followed = s.followed();
     for (const auto& j : s.heads()) {
       DL_TRY(auto origin, NodeId::from_bytes(j.origin()));
       RecordHash hash;
@@ -187,6 +190,7 @@ Result<Frame> take_acks(const pb::Frame& m) {
     DL_TRY(f.space, BucketId::from_bytes(m.records_ack().space()));
     DL_TRY(f.origin, NodeId::from_bytes(m.records_ack().origin()));
     f.oseq = m.records_ack().oseq();
+    f.settled = m.records_ack().settled();
     return Frame(f);
   }
   if (m.has_history_ack()) {

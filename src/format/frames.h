@@ -31,6 +31,7 @@ struct SpaceHello {
   Sha256 fingerprint;
   std::vector<JournalHead> heads;
   uint64_t decided_csn = 0;  // where the decided set is complete: the third part of the cursor
+  bool followed = false;     // follower: a last piece was taken once
   bool operator==(const SpaceHello&) const = default;
 };
 struct HelloFrame {
@@ -62,6 +63,7 @@ struct RecordsAckFrame {
   BucketId space;
   NodeId origin;
   uint64_t oseq = 0;
+  bool settled = false;  // the home decided all up to oseq and holds the bodies
   bool operator==(const RecordsAckFrame&) const = default;
 };
 struct HistoryFrame {

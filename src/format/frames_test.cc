@@ -18,14 +18,14 @@ RecordHash record() { return RecordHash::of("a-record-hash-of-32-bytes-length");
 
 // One of each, with every field set.
 std::vector<std::pair<std::string, Frame>> samples() {
-  SpaceHello s{space(), 1, 77, Sha256::of("fingerprint-of-32-bytes-in-total"), {{origin(), 12}}, 70};
+  SpaceHello s{space(), 1, 77, Sha256::of("fingerprint-of-32-bytes-in-total"), {{origin(), 12}}, 70, true};
   return {
       {"frame_hello",
        HelloFrame{1, Channel::kMeta, DeviceId::of("device-id-16byte"), origin(), 1'700'000'000'123, {s}, true}},
       {"frame_records",
        RecordsFrame{
            space(), origin(), 5, {{Bytes("record bytes"), {}, {}}, {{}, record(), {record()}}}, {Bytes("seal")}}},
-      {"frame_records_ack", RecordsAckFrame{space(), origin(), 6}},
+      {"frame_records_ack", RecordsAckFrame{space(), origin(), 6, true}},
       {"frame_history", HistoryFrame{space(), 1, 70, 77, 2, true, Bytes("piece")}},
       {"frame_history_ack", HistoryAckFrame{space(), 1, 77}},
       {"frame_want", WantFrame{space(), record(), 65536}},

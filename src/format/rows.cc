@@ -156,6 +156,7 @@ Bytes encode(const SpaceRow& row) {
   m.set_hlc(row.hlc.packed);
   m.set_deleted(row.deleted);
   m.set_newest(row.newest);
+  m.set_followed(row.followed);
   return finish(m);
 }
 
@@ -171,6 +172,7 @@ Result<SpaceRow> decode_space_row(BytesView bytes) {
   row.hlc = {m.hlc()};
   row.deleted = m.deleted();
   row.newest = m.newest();
+  row.followed = m.followed();
   return row;
 }
 

@@ -116,6 +116,7 @@ struct SpaceRow {
   Hlc hlc;
   bool deleted = false;
   uint64_t newest = 0;
+  bool followed = false;
   bool operator==(const SpaceRow&) const = default;
 };
 

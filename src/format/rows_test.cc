@@ -108,7 +108,7 @@ std::vector<Sample> samples() {
                      "GLACIER", {ChecksumKind::kSha256},       true, 2,  true};
   VersionRow version{"record", Status::kTentative, true, 6, attributes(), attributes(), {}, true};
   version.body = {{BlobId::of(Bytes(16, 'b')), 3, 7}};
-  SpaceRow space{2, 30, 29, 4, 5, Sha256::of(Bytes(32, 'f')), {6}, true, 31};
+  SpaceRow space{2, 30, 29, 4, 5, Sha256::of(Bytes(32, 'f')), {6}, true, 31, true};
   OriginRow origin{20, 18, 17, decided(), 30, 16, Sha256::of(Bytes(32, 's')), 25};
   Seal seal{bucket(), node('o'), false, 1, 4, Sha256::of(Bytes(32, 'r')), Sha256::of(Bytes(32, 'q')), {}, "signature"};
   seal.incarnation = Incarnation{DeviceId::of(Bytes(16, 'd')), node('o'), node('n')};

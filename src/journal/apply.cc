@@ -212,6 +212,7 @@ Result<Applied> Apply::run() {
   if (piece_.last) {
     for (const auto& d : piece_.decided) DL_OK(take_decided(d));
     row.decided_csn = piece_.to;
+    row.followed = true;
   }
   for (const auto& [key, change] : keys_)
     if (!(change.before == change.after)) work_.save_key_state(key, change.before, change.after);

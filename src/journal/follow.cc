@@ -117,18 +117,20 @@ Result<void> PieceMaker::add_decided(uint64_t after) {
 Result<SpacePosition> read_position(const storage::View& view, const Space& space) {
   DL_TRY(auto row, load_space(view, space.bucket));
   uint64_t decided = space.home ? row.csn : row.decided_csn;
-  return SpacePosition{{row.epoch, row.csn, decided}, row.fingerprint, is_complete(space, row)};
+  return SpacePosition{
+      {row.epoch, row.csn, decided}, row.fingerprint, is_complete(space, row), space.home || row.followed};
 }
 
 Result<std::optional<HistoryPiece>> read_history(const storage::View& view, const Space& space, const Cursor& from,
-                                                 size_t max_bytes) {
+                                                 size_t max_bytes, IfEmpty if_empty) {
   DL_TRY(auto row, load_space(view, space.bucket));
   if (from.epoch > row.epoch)
     return error(Code::kConflict, "the follower has seen a later epoch than this node",
                  "This node was restored from an older backup, or follows one that was.");
   bool complete = is_complete(space, row);
   bool all_decided = from.decided_csn >= row.csn || !complete;
-  if (from.csn > row.csn || (from.csn == row.csn && all_decided)) return std::optional<HistoryPiece>();
+  bool empty = if_empty == IfEmpty::kPiece && space.home && row.csn == 0;
+  if (from.csn > row.csn || (from.csn == row.csn && all_decided && !empty)) return std::optional<HistoryPiece>();
   PieceMaker maker(view, space);
   HistoryPiece& piece = maker.piece();
   piece.epoch = row.epoch;
@@ -161,7 +163,7 @@ Result<std::vector<JournalHead>> journal_heads(const storage::View& view, const 
   Bytes prefix = format::space_prefix(format::RowType::kOrigin, space.bucket);
   DL_OK(view.scan(prefix, format::prefix_end(prefix), [&](BytesView k, BytesView v) -> Result<Scan> {
     DL_TRY(auto row, format::decode_origin_row(v));
-    out.push_back({format::trailing_node(k), row.received, row.given, row.decided.prefix});
+    out.push_back({format::trailing_node(k), row.received, row.given, row.decided.prefix, row.sealed});
     return Scan::kContinue;
   }));
   return out;

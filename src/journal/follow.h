@@ -24,13 +24,17 @@ struct SpacePosition {
   Cursor cursor;
   Sha256 fingerprint;  // of the live set; equal at the same csn, if both are complete
   bool complete = false;
+  bool followed = false;  // a last piece was taken once: all that the home had then is here
 };
 Result<SpacePosition> read_position(const storage::View& view, const Space& space);
 
+// Whether an empty history is told as a last piece without an entry: to a follower that never had a last piece.
+enum class IfEmpty : uint8_t { kNothing, kPiece };
 // The next piece for a follower at `from`: about `max_bytes`, at least one entry. The home and any follower can serve
 // it. nullopt: this node knows nothing newer. Errors: kConflict when `from` is of a later epoch.
 Result<std::optional<format::HistoryPiece>> read_history(const storage::View& view, const Space& space,
-                                                         const Cursor& from, size_t max_bytes);
+                                                         const Cursor& from, size_t max_bytes,
+                                                         IfEmpty if_empty = IfEmpty::kNothing);
 
 struct Applied {
   Cursor cursor;
@@ -48,6 +52,7 @@ struct JournalHead {
   uint64_t received = 0;  // gap-free
   uint64_t given = 0;     // own journal
   uint64_t decided = 0;   // all up to here are
+  uint64_t sealed = 0;    // up to here it is signed by its node; of another's journal: checked
 };
 Result<std::vector<JournalHead>> journal_heads(const storage::View& view, const Space& space);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "journal/follow.h"
 #include "journal/view.h"
 #include "journal/work.h"
 
@@ -271,6 +272,32 @@ Result<void> set_verdict(storage::Batch& batch, const Space& space, const Record
   DL_OK(write_verdict(work, known, status, reason));
   work.finish();
   return {};
+}
+
+Result<bool> hold_waiting(storage::Batch& batch, const Space& space, const NodeId& origin, Reason reason, size_t max) {
+  DL_REQUIRE(space.home, "only the home holds");
+  DL_TRY(Work work, Work::open(batch, space));
+  DL_TRY(auto* row, work.origin(origin));
+  size_t held = 0;
+  for (uint64_t oseq = row->decided.prefix + 1; oseq <= row->scanned && held < max; oseq++) {
+    if (row->decided.contains(oseq)) continue;
+    DL_TRY(auto slot, load_journal(batch, space.bucket, origin, oseq));
+    if (!slot) return error(Code::kCorrupt, "place " + std::to_string(oseq) + " of a journal is missing");
+    DL_TRY(Known known, load_known(batch, slot->hash));
+    if (is_ready(known)) continue;
+    DL_OK(write_verdict(work, known, Status::kHeld, reason));
+    held++;
+  }
+  if (held > 0) work.finish();
+  return held == max;
+}
+
+Result<std::optional<uint64_t>> settled_at(const storage::View& view, const Space& space, const NodeId& origin) {
+  DL_TRY(auto row, load_origin(view, space.bucket, origin));
+  if (!space.home || row.decided.prefix < row.received) return std::optional<uint64_t>();
+  auto of_origin = [&](const Wanted& w) { return w.origin == origin; };
+  DL_TRY(auto missing, wanted(view, space, 1, Order::kNewestFirst, of_origin));
+  return missing.empty() ? std::optional(row.received) : std::nullopt;
 }
 
 Result<bool> accept_held(storage::Batch& batch, const Space& space, const RecordHash& hash, const Moment& now) {

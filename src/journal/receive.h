@@ -51,6 +51,14 @@ Result<size_t> commit_ready(storage::Batch& batch, const Space& space, size_t ma
 Result<void> set_verdict(storage::Batch& batch, const Space& space, const RecordHash& hash, format::Status status,
                          Reason reason);
 
+// Home: holds up to `max` records of that journal which were looked at and still wait for their body: their device will
+// not bring it (lost). Returns whether there may be more. Records and bodies stay in the inbox.
+Result<bool> hold_waiting(storage::Batch& batch, const Space& space, const NodeId& origin, Reason reason, size_t max);
+
+// Home: where the journal ends, when all of it is decided and no record of it waits for its body, held ones included:
+// its writer may let go of its copy. nullopt: not yet.
+Result<std::optional<uint64_t>> settled_at(const storage::View& view, const Space& space, const NodeId& origin);
+
 // Home: a held record is committed after all, now or when its body is here. If it was ended meanwhile it stays ended
 // (returns false). Errors: kNotFound; kConflict: it is not held.
 Result<bool> accept_held(storage::Batch& batch, const Space& space, const RecordHash& hash, const Moment& now);

@@ -49,6 +49,29 @@ Result<void> verify_chain(const format::Seal& seal, const format::Seal* last, co
   return {};
 }
 
+// What a place of a journal weighs in a frame, at most: a record that ends later travels as less.
+Result<size_t> item_bytes(const storage::View& view, const format::JournalRow& slot) {
+  DL_TRY(Known known, load_known(view, slot.hash));
+  if (known.is_version()) return known.row.record.size() + 8;
+  if (known.kind == Known::Kind::kBare) return known.bytes.size() + 8;
+  return (known.grave.parents.size() + 1) * (RecordHash::kSize + 4);
+}
+
+Error unsealed(const std::string& why) {
+  return error(Code::kForeign, "records came " + why,
+               "Nothing of them was taken. Find out who wrote to that device's disk or link before it goes on.");
+}
+
+// The stored seal that ends just before `from`.
+Result<std::optional<format::Seal>> seal_before(const storage::View& view, const Space& space, const NodeId& origin,
+                                                uint64_t from) {
+  if (from == 1) return std::optional<format::Seal>();
+  DL_TRY(auto bytes, view.get(format::seal_key(space.bucket, false, origin, from - 1)));
+  if (!bytes) return unsealed("whose seals do not follow those that are here");
+  DL_TRY(auto seal, format::decode_seal(*bytes));
+  return std::optional(std::move(seal));
+}
+
 }  // namespace
 
 Sha256 hash_seal(const format::Seal& seal) { return crypto::sha256(format::encode_seal(seal)); }
@@ -60,18 +83,24 @@ Sha256 chain_root(const std::vector<RecordHash>& hashes) {
 }
 
 Result<std::optional<format::Seal>> build_seal(const storage::View& view, const Space& space,
-                                               const format::Incarnation& incarnation, size_t max, const SignFn& sign) {
+                                               const format::Incarnation& incarnation, const SealLimits& limits,
+                                               const SignFn& sign) {
   DL_TRY(auto row, load_origin(view, space.bucket, space.self));
-  if (row.sealed >= row.received || max == 0) return std::optional<format::Seal>();
+  if (row.sealed >= row.received) return std::optional<format::Seal>();
   format::Seal seal{.space = space.bucket, .origin = space.self};
   seal.from = row.sealed + 1;
-  seal.to = std::min<uint64_t>(row.received, row.sealed + max);
+  uint64_t end = std::min<uint64_t>(row.received, row.sealed + std::max<size_t>(limits.places, 1));
   std::vector<RecordHash> hashes;
-  for (uint64_t oseq = seal.from; oseq <= seal.to; oseq++) {
+  size_t bytes = 0;
+  for (uint64_t oseq = seal.from; oseq <= end; oseq++) {
     DL_TRY(auto slot, load_journal(view, space.bucket, space.self, oseq));
     if (!slot) return error(Code::kCorrupt, "place " + std::to_string(oseq) + " of this node's journal is missing");
+    DL_TRY(size_t size, item_bytes(view, *slot));
+    if (!hashes.empty() && bytes + size > limits.bytes) break;
+    bytes += size;
     hashes.push_back(slot->hash);
   }
+  seal.to = row.sealed + hashes.size();
   seal.root = chain_root(hashes);
   DL_TRY(auto last, last_seal(view, space, space.self, false));
   DL_TRY(seal, finish(std::move(seal), last, incarnation, sign));
@@ -132,6 +161,32 @@ Result<void> verify_seal(const format::Seal& seal, const format::Seal* last, con
   DL_OK(verify_chain(seal, last, verify));
   if (seal.history || hashes.size() != seal.to - seal.from + 1 || chain_root(hashes) != seal.root)
     return error(Code::kForeign, "the records are not those that the seal signs");
+  return {};
+}
+
+Result<void> verify_seals(const storage::View& view, const Space& space, const NodeId& origin, const DeviceId& device,
+                          uint64_t from, const std::vector<JournalItem>& items, const std::vector<format::Seal>& seals,
+                          const VerifyFn& verify) {
+  if (seals.empty()) return unsealed("without a seal");
+  DL_TRY(auto last, seal_before(view, space, origin, from));
+  size_t covered = 0;
+  for (const auto& seal : seals) {
+    bool fits = seal.space == space.bucket && seal.origin == origin && !seal.history && seal.from == from + covered &&
+                seal.to >= seal.from && seal.to - seal.from < items.size() - covered;
+    if (!fits) return unsealed("with a seal of other places");
+    if (seal.incarnation && seal.incarnation->device != device) return unsealed("with the seal of another device");
+    DL_TRY(auto known, view.get(format::seal_key(space.bucket, false, origin, seal.to)));
+    if (known && *known != format::encode_seal(seal)) return unsealed("with another seal than the one that is here");
+    std::vector<RecordHash> hashes;
+    for (; hashes.size() <= seal.to - seal.from; covered++) {
+      const auto& item = items[covered];
+      hashes.push_back(item.record ? hash_record(*item.record) : item.void_hash.value_or(RecordHash{}));
+    }
+    auto verified = verify_seal(seal, last ? &*last : nullptr, hashes, verify);
+    if (!verified.ok()) return unsealed("under a seal that does not hold: " + verified.error().message);
+    last = seal;
+  }
+  if (covered != items.size()) return unsealed("that no seal covers");
   return {};
 }
 

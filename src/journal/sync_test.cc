@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "format/upload.h"
 #include "journal/follow.h"
 #include "journal/receive.h"
 #include "journal/seal.h"
@@ -287,26 +288,161 @@ TEST_CASE("a follower serves the history on, and the next one ends equal") {
   CHECK(f.b.versions().size() == 5);
 }
 
-TEST_CASE("an unassigned space leaves nothing behind") {
-  Fleet f;
-  for (int i = 0; i < 10; i++) f.hub.put("k" + std::to_string(i), "a body in a segment", Versioning::kEnabled);
-  f.hub.write(f.hub.tags("k1", f.hub.key("k1").current->hash, "t")).value();
+namespace {
+
+void drop(TestNode& node, size_t max, WallTime due) {
   bool more = true;
   for (int i = 0; more; i++) {
     REQUIRE(i < 100);
-    more = f.hub.step([&](storage::Batch& x) { return drop_space(x, f.hub.space, 3, f.clock.wall()); }).value();
+    more = node.step([&](storage::Batch& x) { return drop_space(x, node.space, max, due); }).value();
   }
+}
+
+// Rows of spaces that a node holds, and one text of all their bytes.
+std::pair<size_t, Bytes> held_rows(TestNode& node) {
   size_t rows = 0;
-  f.hub.view()
+  Bytes all;
+  node.view()
       ->scan({}, {},
-             [&](BytesView k, BytesView) -> Result<storage::Scan> {
-               rows += k[0] < 0x09 || (k[0] > 0x0e && k[0] < 0x20);
+             [&](BytesView k, BytesView v) -> Result<storage::Scan> {
+               bool of_space = k[0] <= 0x0a || (k[0] > 0x0e && k[0] < 0x20);
+               if (of_space) {
+                 rows++;
+                 all += Bytes(k) + Bytes(v);
+               }
                return storage::Scan::kContinue;
              })
       .value();
-  CHECK(rows == 0);
+  return {rows, all};
+}
+
+}  // namespace
+
+TEST_CASE("an unassigned space leaves nothing behind but the place where this node's journal ended") {
+  Fleet f;
+  for (int i = 0; i < 10; i++) f.hub.put("secret" + std::to_string(i), "a body in a segment", Versioning::kEnabled);
+  f.hub.write(f.hub.tags("secret1", f.hub.key("secret1").current->hash, "t")).value();
+  f.hub
+      .step([&](storage::Batch& x) -> Result<void> {
+        UploadId upload = UploadId::of("upload-16-bytes!");
+        x.put(format::upload_key(f.hub.space.bucket, "secret-upload", upload), format::encode_upload({}));
+        for (uint32_t part = 1; part <= 7; part++) {
+          format::UploadPart row{.size = 19, .md5 = Bytes(16, 'm')};
+          auto body = f.hub.write_body("a part in a segment");
+          Bytes key = format::upload_part_key(f.hub.space.bucket, upload, part);
+          f.hub.space.blobs->attach(x, body, key);
+          for (const auto& piece : body.pieces()) row.pieces.push_back({piece.blob, piece.offset, piece.length});
+          x.put(key, format::encode_upload_part(row));
+        }
+        return {};
+      })
+      .value();
+  drop(f.hub, 3, f.clock.wall());
+  auto [rows, all] = held_rows(f.hub);
+  CHECK(rows == 2);  // number and hash of its last record; there is no seal yet
+  CHECK(all.find("secret") == Bytes::npos);
   f.clock.advance(Millis(1));
-  CHECK(f.hub.reclaim() == 10);
+  CHECK(f.hub.reclaim() == 17);
+}
+
+TEST_CASE("a device that wrote nothing leaves nothing at all of an unassigned space") {
+  Fleet f;
+  f.hub.put("secret", "a body in a segment");
+  f.follow(f.a, f.hub);
+  drop(f.a, 1, f.clock.wall());
+  CHECK(held_rows(f.a).first == 0);
+}
+
+TEST_CASE("a space that is created again goes on with the same journal and follows from the beginning") {
+  Fleet f;
+  f.a.put("k", "first", Versioning::kEnabled);
+  f.sync(f.a);
+  f.hub.put("h", "by the hub", Versioning::kEnabled);
+  drop(f.a, 2, f.clock.wall());
+  f.a.step([&](storage::Batch& x) { return create_space(x, f.a.space); }).value();
+  CHECK(f.a.versions().empty());
+  f.a.put("k", "second", Versioning::kEnabled);  // before it heard anything: a true conflict
+  f.sync(f.a);
+  auto row = load_origin(*f.hub.view(), f.hub.space.bucket, f.a.space.self).value();
+  CHECK(row.received == 2);
+  CHECK(row.decided.prefix == 2);
+  CHECK(f.a.key("k").conflict_count == 1);
+  CHECK(f.hub.key("k").conflict_count == 1);
+  CHECK(f.a.key("h").current.has_value());
+  CHECK(read_position(*f.a.view(), f.a.space)->fingerprint == read_position(*f.hub.view(), f.hub.space)->fingerprint);
+  CHECK(load_origin(*f.a.view(), f.a.space.bucket, f.a.space.self)->decided.prefix == 2);
+}
+
+TEST_CASE("an empty history is told once, and then known to be whole") {
+  Fleet f;
+  CHECK(!read_position(*f.a.view(), f.a.space)->followed);
+  auto piece = read_history(*f.hub.view(), f.hub.space, {}, 1000, IfEmpty::kPiece).value();
+  REQUIRE(piece);
+  CHECK(piece->last);
+  CHECK(piece->entries.empty());
+  f.a.step([&](storage::Batch& x) { return apply_history(x, f.a.space, *piece, f.a.now()); }).value();
+  CHECK(read_position(*f.a.view(), f.a.space)->followed);
+  CHECK(!read_history(*f.hub.view(), f.hub.space, {}, 1000).value());
+  // A first piece that is not the last does not count; the whole does, and it stays so while more comes.
+  for (int i = 0; i < 3; i++) f.hub.put("k" + std::to_string(i), "x");
+  auto part = read_history(*f.hub.view(), f.hub.space, {}, 1).value();
+  f.b.step([&](storage::Batch& x) { return apply_history(x, f.b.space, *part, f.b.now()); }).value();
+  CHECK(!read_position(*f.b.view(), f.b.space)->followed);
+  f.follow(f.b, f.hub);
+  CHECK(read_position(*f.b.view(), f.b.space)->followed);
+  part = read_history(*f.hub.view(), f.hub.space, {}, 1).value();
+  f.a.step([&](storage::Batch& x) { return apply_history(x, f.a.space, *part, f.a.now()); }).value();
+  CHECK(read_position(*f.a.view(), f.a.space)->followed);
+}
+
+TEST_CASE("records of a lost device that wait for their body are held, and the rest goes on") {
+  Fleet f;
+  f.a.put("here", "its body comes", Versioning::kEnabled);
+  std::vector<RecordHash> waiting;
+  for (int i = 0; i < 5; i++)
+    waiting.push_back(f.a.put("gone" + std::to_string(i), "its body never comes", Versioning::kEnabled).hash);
+  f.give(f.hub, f.a.space.self, 1, f.journal(f.a)).value();
+  f.commit();
+  f.body(f.a, f.hub, f.a.key("here").current->hash);
+  auto settled = [&] { return settled_at(*f.hub.view(), f.hub.space, f.a.space.self).value(); };
+  CHECK(!settled());
+  auto hold = [&] {
+    return f.hub
+        .step([&](storage::Batch& x) { return hold_waiting(x, f.hub.space, f.a.space.self, Reason::kDevice, 2); })
+        .value();
+  };
+  CHECK(hold());
+  CHECK(hold());
+  CHECK(!hold());
+  CHECK(load_origin(*f.hub.view(), f.hub.space.bucket, f.a.space.self)->decided.prefix == 6);
+  CHECK(f.hub.read("here") == "its body comes");
+  CHECK(f.hub.key("gone0").arriving == 0);
+  size_t held = 0;
+  scan_inbox(*f.hub.view(), f.hub.space, [&](const InboxItem& i) -> Result<storage::Scan> {
+    held += i.status == format::Status::kHeld && i.reason == Reason::kDevice && i.record.has_value();
+    return storage::Scan::kContinue;
+  }).value();
+  CHECK(held == 5);
+  CHECK(!settled());  // decided, but the only copies are at the device
+  // It was found after all: the bodies still count, and a person may accept.
+  for (const auto& hash : waiting) f.body(f.a, f.hub, hash);
+  CHECK(settled() == 6);
+  CHECK(f.hub.read("gone1") == "-");
+  CHECK(f.hub.step([&](storage::Batch& x) { return accept_held(x, f.hub.space, waiting[1], f.hub.now()); }).value());
+  CHECK(f.hub.read("gone1") == "its body never comes");
+}
+
+TEST_CASE("a record that is ended while it waits for its body is decided") {
+  Fleet f;
+  auto w = f.a.put("k", "its body is late", Versioning::kEnabled);
+  f.a.step([&](storage::Batch& x) { return mark_given(x, f.a.space, 1); }).value();
+  f.give(f.hub, f.a.space.self, 1, f.journal(f.a)).value();
+  f.commit();
+  f.a.write(f.a.purge("k", w.hash)).value();
+  f.give(f.hub, f.a.space.self, 2, f.journal(f.a, 2)).value();
+  f.commit();
+  CHECK(load_origin(*f.hub.view(), f.hub.space.bucket, f.a.space.self)->decided.prefix == 2);
+  CHECK(settled_at(*f.hub.view(), f.hub.space, f.a.space.self).value() == 2);
 }
 
 TEST_CASE("inline values travel inside their records") {
@@ -335,7 +471,7 @@ TEST_CASE("seals chain over a journal; another record, order or signature is fou
   std::vector<std::vector<RecordHash>> hashes;
   for (int round = 0; round < 2; round++) {
     for (int i = 0; i < 3; i++) f.a.put("k", std::to_string(round * 3 + i), Versioning::kEnabled);
-    auto seal = build_seal(*f.a.view(), f.a.space, incarnation, 100, sign).value();
+    auto seal = build_seal(*f.a.view(), f.a.space, incarnation, {}, sign).value();
     REQUIRE(seal);
     f.a.step([&](storage::Batch& x) { return store_seal(x, f.a.space, *seal); }).value();
     seals.push_back(*seal);
@@ -343,7 +479,7 @@ TEST_CASE("seals chain over a journal; another record, order or signature is fou
     for (uint64_t o = seal->from; o <= seal->to; o++)
       hashes.back().push_back((*load_journal(*f.a.view(), f.a.space.bucket, f.a.space.self, o))->hash);
   }
-  CHECK(!build_seal(*f.a.view(), f.a.space, incarnation, 100, sign).value());
+  CHECK(!build_seal(*f.a.view(), f.a.space, incarnation, {}, sign).value());
   CHECK(seals[0].incarnation == incarnation);
   CHECK(!seals[1].incarnation);
   CHECK(verify_seal(seals[0], nullptr, hashes[0], verify).ok());
@@ -355,6 +491,71 @@ TEST_CASE("seals chain over a journal; another record, order or signature is fou
   CHECK(verify_seal(seals[1], &seals[0], hashes[1], verify).error().code == Code::kForeign);
   seals[0].to++;
   CHECK(verify_seal(seals[0], nullptr, hashes[0], verify).error().code == Code::kForeign);
+}
+
+TEST_CASE("a journal is taken only just as its seals say") {
+  Fleet f;
+  auto sign = [](BytesView m) -> Result<Bytes> { return "signed:" + crypto::sha256(m).hex(); };
+  auto verify = [](BytesView m, BytesView s) -> Result<void> {
+    if (s != "signed:" + crypto::sha256(m).hex()) return error(Code::kForeign, "not the device's signature");
+    return {};
+  };
+  DeviceId device = DeviceId::of("device-16-bytes!");
+  format::Incarnation incarnation{device, f.a.space.self, {}};
+  for (int i = 0; i < 6; i++) f.a.put("k", Bytes(100, static_cast<char>('a' + i)), Versioning::kEnabled);
+  std::vector<format::Seal> seals;
+  while (auto seal = build_seal(*f.a.view(), f.a.space, incarnation, {.places = 2}, sign).value()) {
+    f.a.step([&](storage::Batch& x) { return store_seal(x, f.a.space, *seal); }).value();
+    seals.push_back(*seal);
+  }
+  REQUIRE(seals.size() == 3);
+  auto items = f.journal(f.a);
+  auto check = [&](uint64_t from, std::vector<JournalItem> i, const std::vector<format::Seal>& s) {
+    auto result = verify_seals(*f.hub.view(), f.hub.space, f.a.space.self, device, from, i, s, verify);
+    CHECK((result.ok() || result.error().code == Code::kForeign));
+    return result.ok();
+  };
+  CHECK(check(1, items, seals));
+  CHECK(check(1, {items[0], items[1]}, {seals[0]}));
+  CHECK(!check(1, items, {}));
+  CHECK(!check(1, items, {seals[0], seals[1]}));                           // the end is not covered
+  CHECK(!check(1, {items[0], items[1], items[2]}, {seals[0], seals[1]}));  // a seal over what did not come
+  CHECK(!check(1, items, {seals[0], seals[2]}));
+  CHECK(!check(3, {items[2], items[3]}, {seals[1]}));  // the one before is not here
+  auto forged = items;
+  forged[3].record = forged[2].record;
+  CHECK(!check(1, forged, seals));
+  auto other = seals;
+  other[1].signature[9] ^= 1;
+  CHECK(!check(1, items, other));
+  auto elsewhere = incarnation;
+  elsewhere.device = DeviceId::of("another-16-bytes");
+  TestNode again("a", false, f.clock, 2);
+  again.put("k", Bytes(100, 'a'), Versioning::kEnabled);
+  auto foreign = build_seal(*again.view(), again.space, elsewhere, {}, sign).value();
+  CHECK(!check(1, {items[0]}, {*foreign}));
+  // What is here already is compared with, and later seals follow it.
+  f.give(f.hub, f.a.space.self, 1, {items[0], items[1]}).value();
+  f.hub.step([&](storage::Batch& x) { return store_seal(x, f.hub.space, seals[0]); }).value();
+  CHECK(check(3, {items[2], items[3]}, {seals[1]}));
+  CHECK(check(1, items, seals));
+  other = seals;
+  other[0].signature = "signed anew";
+  CHECK(!check(1, items, other));
+}
+
+TEST_CASE("a seal covers what fits a frame, and at least one record") {
+  Fleet f;
+  auto sign = [](BytesView) -> Result<Bytes> { return Bytes("s"); };
+  for (int i = 0; i < 4; i++) {
+    Draft d = f.a.object("k" + std::to_string(i), "");
+    d.object.user_metadata = {{"m", Bytes(20'000, 'x')}};
+    f.a.write(d).value();
+  }
+  auto seal = build_seal(*f.a.view(), f.a.space, {}, {.places = 100, .bytes = 48'000}, sign).value();
+  CHECK(seal->to == 2);
+  CHECK(build_seal(*f.a.view(), f.a.space, {}, {.places = 100, .bytes = 10}, sign).value()->to == 1);
+  CHECK(build_seal(*f.a.view(), f.a.space, {}, {.places = 3, .bytes = 1 << 20}, sign).value()->to == 3);
 }
 
 TEST_CASE("the home seals its history; a follower at that place proves it has the same live set") {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "crypto/hash.h"
+#include "format/arriving.h"
 
 namespace dl::journal {
 
@@ -117,6 +118,28 @@ std::vector<storage::BlobPiece> from_row(const std::vector<format::BodyPiece>& p
   std::vector<storage::BlobPiece> out;
   for (const auto& p : pieces) out.push_back({p.blob, p.offset, p.length});
   return out;
+}
+
+Result<void> release_all(storage::Batch& batch, const Space& space, const std::vector<BlobId>& blobs, BytesView owner,
+                         WallTime due) {
+  std::vector<BlobId> freed;
+  for (const auto& blob : blobs) {
+    if (std::find(freed.begin(), freed.end(), blob) != freed.end()) continue;
+    freed.push_back(blob);
+    DL_OK(space.blobs->release(batch, blob, owner, due));
+  }
+  return {};
+}
+
+Result<void> forget_arriving(storage::Batch& batch, const Space& space, const RecordHash& hash, WallTime due) {
+  DL_TRY(auto bytes, batch.get(format::arriving_key(hash)));
+  if (!bytes) return {};
+  DL_TRY(auto row, format::decode_arriving(*bytes));
+  std::vector<BlobId> blobs;
+  for (const auto& chunk : row.chunks) blobs.push_back(chunk.blob);
+  DL_OK(release_all(batch, space, blobs, format::arriving_owner(hash), due));
+  batch.erase(format::arriving_key(hash));
+  return {};
 }
 
 Result<Work> Work::open(storage::Batch& batch, const Space& space) {
@@ -242,12 +265,10 @@ Result<void> Work::bury(const RecordHash& hash, BytesView key, uint64_t csn, boo
   } else if (known.is_version()) {
     grave.parents = known.record.parents;
     before = known.row.csn;
-    std::vector<BlobId> freed;
-    for (const auto& piece : known.row.body) {
-      if (std::find(freed.begin(), freed.end(), piece.blob) != freed.end()) continue;
-      freed.push_back(piece.blob);
-      DL_OK(space_->blobs->release(*batch_, piece.blob, hash.view(), due));
-    }
+    std::vector<BlobId> blobs;
+    for (const auto& piece : known.row.body) blobs.push_back(piece.blob);
+    DL_OK(release_all(*batch_, *space_, blobs, hash.view(), due));
+    if (!known.row.body_here) DL_OK(forget_arriving(*batch_, *space_, hash, due));
     if (known.row.status == Status::kCommitted) count(version_element(known), false);
     batch_->erase(known.version_key);
     batch_->erase(format::manifest_key(hash));

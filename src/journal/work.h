@@ -51,6 +51,12 @@ struct Pending {
 };
 Result<std::vector<Pending>> load_all_pending(const storage::View& view, const BucketId& bucket, BytesView key);
 
+// Lets go of an owner's blobs, each once.
+Result<void> release_all(storage::Batch& batch, const Space& space, const std::vector<BlobId>& blobs, BytesView owner,
+                         WallTime due);
+// Lets go of the chunks of a body that was on its way in.
+Result<void> forget_arriving(storage::Batch& batch, const Space& space, const RecordHash& hash, WallTime due);
+
 // One call's work on one space inside a step: typed writes that keep the rows consistent with each other, the space
 // row and the journals' rows held until finish().
 class Work {

@@ -27,13 +27,17 @@ std::string reason_text(journal::Reason reason) {
     case journal::Reason::kAuthor:
       return "the author may not";
     case journal::Reason::kDevice:
-      return "the device is lost";
+      return "the device is lost or retired";
     case journal::Reason::kLabel:
       return "label";
     case journal::Reason::kQuota:
       return "quota";
     case journal::Reason::kMassDelete:
       return "mass delete";
+    case journal::Reason::kAccepted:
+      return "accepted: committed when its content is here";
+    case journal::Reason::kNoTrace:
+      return "the hub is past it and told no outcome";
   }
   return "";
 }

@@ -155,6 +155,12 @@ Result<std::vector<api::admin::Fact>> SyncAdmin::why(const std::string& bucket, 
   facts.push_back({"written by", v.record.principal});
   facts.push_back(
       {"state", committed ? "committed: safe at the hub" : "tentative: durable here, the hub has not decided yet"});
+  DL_TRY(auto heads, journal::journal_heads(*view, held->space));
+  for (const auto& head : heads)
+    if (head.origin == v.record.origin && !(held->space.home && head.origin == held->space.self))
+      facts.push_back({"seal", head.sealed >= v.record.oseq
+                                   ? held->space.home ? "checked: its device signed it" : "signed by this device"
+                                   : "not yet: within a second of the write"});
   facts.push_back({"content", v.body_here ? "here" : "elsewhere: only its record is here"});
   if (found.conflict_count > 0)
     facts.push_back({"conflict", std::to_string(found.conflict_count) + " other versions did not know it"});

@@ -42,6 +42,7 @@ uint32_t day_of(const Clock& clock) {
 Result<void> Node::Parts::open_control() {
   DL_TRY(auto secret_key, keys->ensure_key(crypto::ring::kUserSecrets));
   notifier = std::make_unique<Notifier>([this] {
+    if (sealer) sealer->wrote();
     if (device_link) device_link->changed_all();
     if (hub_link) hub_link->changed_all();
   });
@@ -77,6 +78,10 @@ Result<void> Node::Parts::open_control() {
   DL_TRY(control, control::Control::open(std::move(c)));
   spaces->set_control(control.get());
   DL_OK(spaces->refresh());
+  if (is_hub()) {
+    DL_TRY(bool held, spaces->hold_lost());
+    (void)held;
+  }
   control->on_change([this] { control_changed(); });
 
   audit = std::make_unique<audit::Queue>(store->partition("default"));
@@ -116,6 +121,8 @@ void Node::Parts::control_changed() {
     if (hub_link) {
       for (const auto& [name, device] : control->state()->devices)
         if (device.state != format::DeviceState::kEnrolled) hub_link->drop(name);
+      auto held = spaces->hold_lost();
+      if (!held.ok()) log_error("node", "holding what lost devices left: {}", held.error().message);
       hub_link->changed_all();
     }
     return;
@@ -127,15 +134,24 @@ void Node::Parts::control_changed() {
 }
 
 Result<void> Node::Parts::open_objects() {
-  sync_spaces = std::make_unique<sync::JournalSpaces>(*spaces, *world.clock);
+  DL_TRY(auto key, ensure_device_key(*keys, *world.random));
+  sync::SealingKey sealing{identity.device_id, [key](BytesView message) -> Result<Bytes> { return key.sign(message); }};
+  sync_spaces = std::make_unique<sync::JournalSpaces>(*spaces, *world.clock, std::move(sealing));
   if (!is_hub()) {
+    sealer = std::make_unique<Sealer>([this]() -> Result<void> {
+      for (const auto& space : spaces->written()) {
+        auto sealed = sync_spaces->seal(space);
+        // Let go of meanwhile.
+        if (!sealed.ok() && sealed.error().code != Code::kNotFound) return sealed;
+      }
+      return {};
+    });
     sync::DeviceLinkConfig d;
     d.runtime = runtime.get();
     d.clock = world.clock;
     d.spaces = sync_spaces.get();
     DL_TRY(d.hub_address, net::parse_host_port(identity.hub_address));
     net::TlsOptions tls;
-    DL_TRY(auto key, ensure_device_key(*keys, *world.random));
     DL_TRY(auto certificate, crypto::Certificate::from_der(identity.link_certificate));
     tls.identity = net::TlsIdentity{certificate.pem(), key.pem()};
     tls.versions = net::TlsVersions::k13Only;
@@ -144,7 +160,7 @@ Result<void> Node::Parts::open_objects() {
     DL_TRY(d.tls, net::TlsContext::client(std::move(tls)));
     d.self = identity.device_id;
     d.node = identity.node;
-    d.hub = sync::Peer{identity.hub_id, identity.hub_name, NodeId{}, true};
+    d.hub = sync::Peer{identity.hub_id, identity.hub_name, NodeId{}, true, {}};
     d.history_arrived = [this](const BucketId& space) {
       if (space == BucketId::of(identity.device_id.view())) {
         auto reloaded = control->reload();
@@ -154,6 +170,7 @@ Result<void> Node::Parts::open_objects() {
       auto refreshed = spaces->refresh();
       if (!refreshed.ok()) log_error("node", "reading the held spaces: {}", refreshed.error().message);
     };
+    d.settled = [this](const BucketId& space, uint64_t oseq) { spaces->settled(space, oseq); };
     device_link = std::make_unique<sync::DeviceLink>(std::move(d));
     waiter = std::make_unique<LinkWaiter>(*device_link);
   }
@@ -179,7 +196,7 @@ Result<sync::Peer> Node::Parts::find_peer(BytesView der) const {
   DL_TRY(auto key, certificate.public_key());
   DL_TRY(auto member, fleet->find_member(key.spki()));
   DL_TRY(auto row, fleet->get(member.name));
-  return sync::Peer{member.id, member.name, row.node, false};
+  return sync::Peer{member.id, member.name, row.node, false, row.public_key};
 }
 
 Result<Bytes> Node::Parts::enroll(BytesView request_bytes, BytesView der) {
@@ -260,8 +277,10 @@ Result<void> Node::Parts::open_compute() {
                                                       *world.clock, *world.random, std::move(s));
   DL_OK(compute->start());
   if (!is_hub())
-    bridge = std::make_unique<WorkloadBridge>(
-        *control, *workload_table, *compute, [this] { device_link->changed(BucketId::of(identity.device_id.view())); });
+    bridge = std::make_unique<WorkloadBridge>(*control, *workload_table, *compute, [this] {
+      sealer->wrote();
+      device_link->changed(BucketId::of(identity.device_id.view()));
+    });
   return {};
 }
 

@@ -117,6 +117,7 @@ void Node::Parts::start_upkeep() {
       if (!is_hub()) {
         auto swept = spaces->sweep();
         if (!swept.ok()) log_warn("node", "deleting what is no longer assigned: {}", swept.error().message);
+        if (swept.ok() && *swept) device_link->changed_all();
       }
       if (round % kUpkeepsADay != 0) continue;
       auto fresh = server_context("http/1.1", false);
@@ -157,6 +158,7 @@ void Node::Parts::stop() {
   if (hub_link) hub_link->stop();
   if (projector) projector->stop();
   if (notifier) notifier->stop();
+  if (sealer) sealer->stop();
   if (runtime) runtime->stop();
   if (audit) audit->stop();
   if (store) store->stop();
@@ -182,6 +184,7 @@ Result<std::unique_ptr<Node>> Node::start(World world, NodeConfig config) {
   DL_OK(p.listen());
   p.notifier->start();
   if (p.projector) p.projector->start();
+  if (p.sealer) p.sealer->start();
   if (p.device_link) p.device_link->start();
   if (p.bridge) p.bridge->start();
   p.start_upkeep();

@@ -22,6 +22,7 @@
 #include "node/object_access.h"
 #include "node/principals.h"
 #include "node/pulse.h"
+#include "node/sealer.h"
 #include "node/spaces.h"
 #include "node/workload_bridge.h"
 #include "registry/image_store.h"
@@ -67,6 +68,7 @@ struct Node::Parts {
   std::unique_ptr<ControlPrincipals> principals;
   std::unique_ptr<gate::Gate> gate;
   std::unique_ptr<sync::JournalSpaces> sync_spaces;
+  std::unique_ptr<Sealer> sealer;                 // device
   std::unique_ptr<fleet::Fleet> fleet;            // hub
   std::unique_ptr<fleet::Projector> projector;    // hub
   std::unique_ptr<sync::HubLink> hub_link;        // hub

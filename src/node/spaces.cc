@@ -6,17 +6,32 @@
 #include "fleet/projection.h"
 #include "format/keys.h"
 #include "journal/follow.h"
+#include "journal/receive.h"
 #include "journal/space_setup.h"
 
 namespace dl::node {
 namespace {
 
 constexpr size_t kDropRows = 500;
-constexpr std::string_view kHeldTable = "node/held/";
+constexpr size_t kCommitsAStep = 256;
+constexpr std::string_view kHeldTable = "node/held/";  // the bucket's row, as long as the space is held
+constexpr std::string_view kDropTable = "node/drop/";  // the same, from when its deletion began
 
-Bytes held_key(const BucketId& id) {
-  Bytes key(1, static_cast<char>(format::RowType::kTable));
-  return key + Bytes(kHeldTable) + id.bytes();
+Bytes table_prefix(std::string_view table) {
+  return Bytes(1, static_cast<char>(format::RowType::kTable)) + Bytes(table);
+}
+Bytes held_key(const BucketId& id) { return table_prefix(kHeldTable) + id.bytes(); }
+Bytes drop_key(const BucketId& id) { return table_prefix(kDropTable) + id.bytes(); }
+
+Result<std::vector<format::BucketRow>> read_table(const storage::View& view, std::string_view table) {
+  std::vector<format::BucketRow> out;
+  Bytes prefix = table_prefix(table);
+  DL_OK(view.scan(prefix, format::prefix_end(prefix), [&](BytesView, BytesView value) -> Result<storage::Scan> {
+    DL_TRY(auto row, format::decode_bucket(value));
+    out.push_back(std::move(row));
+    return storage::Scan::kContinue;
+  }));
+  return out;
 }
 
 }  // namespace
@@ -116,9 +131,11 @@ std::optional<sync::HeldSpace> NodeSpaces::find_space(const BucketId& id) const 
   }
   auto& partition = config_.store->partition("default");
   auto& blobs = config_.store->blobs("default");
-  if (const auto* row = state->find_bucket(id))
-    return sync::HeldSpace{intern(id, row->id_key), &partition, &blobs, row->deleted};
+  const auto* row = state->find_bucket(id);
+  if (row) (void)intern(id, row->id_key);
   std::lock_guard lock(m_);
+  if (dropping_.contains(id)) return std::nullopt;
+  if (row) return sync::HeldSpace{*spaces_.at(id), &partition, &blobs, row->deleted};
   if (auto it = leaving_.find(id); it != leaving_.end())
     return sync::HeldSpace{*spaces_.at(id), &partition, &blobs, false};
   return std::nullopt;
@@ -136,9 +153,11 @@ Result<std::vector<BucketId>> NodeSpaces::shared_with(const sync::Peer& peer) co
     return out;
   }
   out.push_back(BucketId::of(config_.own_device.view()));
-  for (const auto& [name, id] : state->bucket_names) out.push_back(id);
   std::lock_guard lock(m_);
-  for (const auto& id : leaving_) out.push_back(id);
+  for (const auto& [name, id] : state->bucket_names)
+    if (!dropping_.contains(id)) out.push_back(id);
+  for (const auto& id : leaving_)
+    if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
   return out;
 }
 
@@ -152,6 +171,16 @@ Result<bool> NodeSpaces::may_receive(const sync::Peer& peer, const BucketId& spa
   return space == BucketId::of(device->id.view()) || state->find_bucket(space) != nullptr;
 }
 
+Result<std::vector<BucketId>> NodeSpaces::receivable_from(const sync::Peer& peer) const {
+  std::vector<BucketId> out;
+  auto state = config_.control->state();
+  const auto* device = config_.hub ? state->find_device(peer.device) : nullptr;
+  if (!device || device->state != format::DeviceState::kEnrolled) return out;
+  out.push_back(BucketId::of(device->id.view()));
+  for (const auto& [id, row] : state->buckets) out.push_back(id);
+  return out;
+}
+
 // The beginning of a space at this node, durable.
 Result<void> NodeSpaces::make_space(const format::BucketRow& row) {
   const auto& space = intern(row.id, row.id_key);
@@ -160,6 +189,7 @@ Result<void> NodeSpaces::make_space(const format::BucketRow& row) {
 }
 
 Result<void> NodeSpaces::refresh() {
+  std::lock_guard one(refreshing_);
   auto state = config_.control->state();
   if (config_.hub) {
     // A hub that ended between a bucket's row and its space.
@@ -171,30 +201,34 @@ Result<void> NodeSpaces::refresh() {
   }
   auto& partition = config_.store->partition("default");
   DL_TRY(auto view, partition.snapshot());
-  std::set<BucketId> ready, leaving;
+  std::set<BucketId> ready, leaving, dropping;
   std::map<BucketId, format::BucketRow> fresh;
+  DL_TRY(auto dropped, read_table(*view, kDropTable));
+  for (const auto& row : dropped) {
+    intern(row.id, row.id_key);
+    dropping.insert(row.id);
+  }
   for (const auto& [name, id] : state->bucket_names) {
+    if (dropping.contains(id)) continue;
     const auto& row = state->buckets.at(id);
     DL_TRY(auto begun, view->get(format::space_key(id)));
     if (!begun) {
       fresh.emplace(id, row);
       continue;
     }
+    // Whole once, it stays usable while more comes: also a bucket that is empty.
     DL_TRY(auto position, journal::read_position(*view, intern(id, row.id_key)));
-    // Nothing heard is complete, too: a bucket is shown only when some of its history is here and none is missing.
-    if (position.complete && position.cursor.csn > 0) ready.insert(id);
+    if (position.followed) ready.insert(id);
     DL_TRY(auto held, view->get(held_key(id)));
     if (!held || *held != format::encode(row)) fresh.emplace(id, row);
   }
-  Bytes prefix(1, static_cast<char>(format::RowType::kTable));
-  prefix += Bytes(kHeldTable);
-  DL_OK(view->scan(prefix, format::prefix_end(prefix), [&](BytesView, BytesView value) -> Result<storage::Scan> {
-    DL_TRY(auto row, format::decode_bucket(value));
-    if (state->find_bucket(row.id) && !state->find_bucket(row.id)->deleted) return storage::Scan::kContinue;
+  DL_TRY(auto held, read_table(*view, kHeldTable));
+  for (const auto& row : held) {
+    const auto* assigned = state->find_bucket(row.id);
+    if ((assigned && !assigned->deleted) || dropping.contains(row.id)) continue;
     intern(row.id, row.id_key);
     leaving.insert(row.id);
-    return storage::Scan::kContinue;
-  }));
+  }
   view.reset();
   if (!fresh.empty()) {
     DL_OK(partition.commit_wait(
@@ -210,42 +244,141 @@ Result<void> NodeSpaces::refresh() {
   std::lock_guard lock(m_);
   ready_ = std::move(ready);
   leaving_ = std::move(leaving);
+  dropping_ = std::move(dropping);
   return {};
 }
 
-Result<void> NodeSpaces::sweep() {
-  std::set<BucketId> leaving;
+void NodeSpaces::settled(const BucketId& space, uint64_t oseq) {
+  std::lock_guard lock(m_);
+  auto& known = settled_[space];
+  known = std::max(known, oseq);
+}
+
+std::vector<BucketId> NodeSpaces::written() const {
+  auto state = config_.control->state();
+  std::vector<BucketId> out{BucketId::of(config_.own_device.view())};
+  std::lock_guard lock(m_);
+  out.insert(out.end(), ready_.begin(), ready_.end());
+  out.insert(out.end(), leaving_.begin(), leaving_.end());
+  return out;
+}
+
+// From here on nobody sees the space. Not while something is in it that only this node has, and not when it was
+// assigned again before: refresh() and this take turns.
+Result<bool> NodeSpaces::begin_drop(const BucketId& id) {
+  std::lock_guard one(refreshing_);
+  journal::Space space;
+  uint64_t settled = 0;
+  {
+    std::lock_guard lock(m_);
+    if (!leaving_.contains(id)) return false;
+    space = *spaces_.at(id);
+    if (auto it = settled_.find(id); it != settled_.end()) settled = it->second;
+  }
+  bool begun = false;
+  DL_OK(config_.store->partition("default").commit_wait(
+      [&](storage::Batch& batch) -> Result<void> {
+        DL_TRY(auto heads, journal::journal_heads(batch, space));
+        auto own = std::find_if(heads.begin(), heads.end(), [&](const auto& h) { return h.origin == space.self; });
+        if (own != heads.end() && own->received > settled) return {};
+        DL_TRY(auto row, batch.get(held_key(id)));
+        if (!row) return error(Code::kCorrupt, "a space that leaves without its row");
+        batch.put(drop_key(id), *row);
+        begun = true;
+        return {};
+      },
+      storage::Purpose::kFree));
+  if (!begun) return false;
+  std::lock_guard lock(m_);
+  leaving_.erase(id);
+  ready_.erase(id);
+  dropping_.insert(id);
+  return true;
+}
+
+Result<void> NodeSpaces::finish_drop(const BucketId& id) {
+  journal::Space space;
+  {
+    std::lock_guard lock(m_);
+    space = *spaces_.at(id);
+  }
+  for (bool more = true; more;) {
+    DL_OK(config_.store->partition("default").commit_wait(
+        [&](storage::Batch& batch) -> Result<void> {
+          DL_TRY(more, journal::drop_space(batch, space, kDropRows, config_.clock->wall()));
+          if (more) return {};
+          batch.erase(held_key(id));
+          batch.erase(drop_key(id));
+          return {};
+        },
+        storage::Purpose::kFree));
+  }
+  log_info("node", "space {} is no longer assigned; what was held of it is deleted", id.hex());
+  return {};
+}
+
+Result<bool> NodeSpaces::sweep() {
+  std::set<BucketId> leaving, dropping;
   {
     std::lock_guard lock(m_);
     leaving = leaving_;
+    dropping = dropping_;
   }
-  auto& partition = config_.store->partition("default");
   for (const auto& id : leaving) {
-    journal::Space space;
+    DL_TRY(bool begun, begin_drop(id));
+    if (begun) dropping.insert(id);
+  }
+  if (dropping.empty()) return false;
+  for (const auto& id : dropping) DL_OK(finish_drop(id));
+  DL_OK(refresh());  // one that was assigned again meanwhile begins anew
+  return true;
+}
+
+// What is ready is committed; then whatever is left of that journal waits for what will not come.
+Result<bool> NodeSpaces::hold_waiting(const format::BucketRow& bucket, const NodeId& origin) {
+  auto& partition = config_.store->partition("default");
+  const auto& space = intern(bucket.id, bucket.id_key);
+  DL_TRY(auto view, partition.snapshot());
+  DL_TRY(auto heads, journal::journal_heads(*view, space));
+  view.reset();
+  auto left = std::find_if(heads.begin(), heads.end(), [&](const auto& h) { return h.origin == origin; });
+  if (left == heads.end() || left->decided == left->received) return false;
+  journal::Moment now{config_.clock->wall()};
+  for (size_t looked_at = kCommitsAStep; looked_at == kCommitsAStep;) {
+    DL_OK(partition.commit_wait([&](storage::Batch& batch) -> Result<void> {
+      DL_TRY(looked_at, journal::commit_ready(batch, space, kCommitsAStep, now));
+      return {};
+    }));
+  }
+  for (bool more = true; more;) {
+    DL_OK(partition.commit_wait([&](storage::Batch& batch) -> Result<void> {
+      DL_TRY(more, journal::hold_waiting(batch, space, origin, journal::Reason::kDevice, kCommitsAStep));
+      return {};
+    }));
+  }
+  return true;
+}
+
+Result<bool> NodeSpaces::hold_lost() {
+  auto state = config_.control->state();
+  bool any = false;
+  for (const auto& [name, device] : state->devices) {
+    bool ended = device.state == format::DeviceState::kLost || device.state == format::DeviceState::kRetired;
+    if (!ended || device.node.is_zero()) continue;
     {
       std::lock_guard lock(m_);
-      space = *spaces_.at(id);
+      if (held_back_.contains(device.id)) continue;
     }
-    DL_TRY(auto view, partition.snapshot());
-    DL_TRY(auto heads, journal::journal_heads(*view, space));
-    view.reset();
-    auto own = std::find_if(heads.begin(), heads.end(), [&](const auto& h) { return h.origin == space.self; });
-    if (own != heads.end() && own->decided < own->received) continue;  // the home does not have all of it yet
-    for (bool more = true; more;) {
-      DL_OK(partition.commit_wait(
-          [&](storage::Batch& batch) -> Result<void> {
-            DL_TRY(more, journal::drop_space(batch, space, kDropRows, config_.clock->wall()));
-            if (!more) batch.erase(held_key(id));
-            return {};
-          },
-          storage::Purpose::kFree));
+    for (const auto& [id, bucket] : state->buckets) {
+      DL_TRY(bool held, hold_waiting(bucket, device.node));
+      if (held)
+        log_warn("node", "records of device '{}' in '{}' that wait for their content are held", name, bucket.name);
+      any |= held;
     }
-    log_info("node", "space {} is no longer assigned; what was held of it is deleted", id.hex());
     std::lock_guard lock(m_);
-    leaving_.erase(id);
-    ready_.erase(id);
+    held_back_.insert(device.id);
   }
-  return {};
+  return any;
 }
 
 }  // namespace dl::node

@@ -46,13 +46,23 @@ class NodeSpaces : public objects::BucketSource, public objects::SpaceSource, pu
   // sync::Membership
   Result<std::vector<BucketId>> shared_with(const sync::Peer& peer) const override;
   Result<bool> may_receive(const sync::Peer& peer, const BucketId& space) const override;
+  Result<std::vector<BucketId>> receivable_from(const sync::Peer& peer) const override;
   std::optional<sync::HeldSpace> find_space(const BucketId& space) const override;
 
-  // Makes what is missing of spaces that control state names. Device: reads which spaces have a complete history and
-  // which unassigned ones still hold data. At start and after changes.
+  // Makes what is missing of spaces that control state names. Device: reads which spaces once had a complete history
+  // and which unassigned ones still hold data. At start and after changes.
   Result<void> refresh();
-  // Device: deletes what is held of unassigned spaces, once the home has decided all that was written here.
-  Result<void> sweep();
+  // Device: the home decided this node's journal of an unassigned space up to that place and holds its bodies.
+  void settled(const BucketId& space, uint64_t oseq);
+  // Device: deletes what is held of unassigned spaces, once all that was written here is settled, uploads in progress
+  // included. Begun, it is finished, also after a restart: assigned again meanwhile, the space is followed anew.
+  // Returns whether something is gone.
+  Result<bool> sweep();
+  // Device: the spaces this node writes in, its projection included.
+  std::vector<BucketId> written() const;
+  // Hub: what lost and retired devices left that waits for a body is held. At start and after changes; returns whether
+  // something was.
+  Result<bool> hold_lost();
   // Control state is opened after the store and before anything asks. Once, before the node serves.
   void set_control(control::Control* control) { config_.control = control; }
 
@@ -61,12 +71,19 @@ class NodeSpaces : public objects::BucketSource, public objects::SpaceSource, pu
   const journal::Space& intern(const BucketId& id, const Bytes& id_key) const;
   bool is_ready(const BucketId& id) const;
   Result<void> make_space(const format::BucketRow& row);
+  Result<bool> begin_drop(const BucketId& id);
+  Result<void> finish_drop(const BucketId& id);
+  Result<bool> hold_waiting(const format::BucketRow& bucket, const NodeId& origin);
 
   SpacesConfig config_;
+  std::mutex refreshing_;  // one reads the held spaces, or begins to drop one
   mutable std::mutex m_;
   mutable std::map<BucketId, std::unique_ptr<journal::Space>> spaces_;  // never shrinks: handles point into it
-  std::set<BucketId> ready_;                                            // device: a complete history is here
+  std::set<BucketId> ready_;                                            // device: a complete history was here
   std::set<BucketId> leaving_;                                          // device: unassigned, still held
+  std::set<BucketId> dropping_;                                         // device: being deleted, nobody sees it
+  std::map<BucketId, uint64_t> settled_;                                // device: as the home told since the start
+  std::set<DeviceId> held_back_;                                        // hub: lost devices that are done
 };
 
 }  // namespace dl::node

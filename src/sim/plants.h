@@ -10,8 +10,8 @@ namespace dl::sim {
 // Now and then a byte of a body changes behind the check of its hash, as if there were none.
 class UncheckedBodies : public sync::JournalSpaces {
  public:
-  UncheckedBodies(const sync::Membership& membership, const Clock& clock, Random& random)
-      : JournalSpaces(membership, clock), random_(random) {}
+  UncheckedBodies(const sync::Membership& membership, const Clock& clock, sync::SealingKey sealing, Random& random)
+      : JournalSpaces(membership, clock, std::move(sealing)), random_(random) {}
   Result<void> take_bodies(std::vector<sync::WholeBody> bodies) override {
     for (auto& body : bodies)
       if (!body.data.empty() && random_.below(10) == 0) body.data[0] ^= 1;
@@ -25,8 +25,8 @@ class UncheckedBodies : public sync::JournalSpaces {
 // Now and then a piece of history is acknowledged and not applied.
 class LostHistory : public sync::JournalSpaces {
  public:
-  LostHistory(const sync::Membership& membership, const Clock& clock, Random& random)
-      : JournalSpaces(membership, clock), random_(random) {}
+  LostHistory(const sync::Membership& membership, const Clock& clock, sync::SealingKey sealing, Random& random)
+      : JournalSpaces(membership, clock, std::move(sealing)), random_(random) {}
   Result<void> take_history(const sync::Peer& peer, const BucketId& space,
                             const sync::HistoryStretch& stretch) override {
     if (random_.below(10) == 0) return {};

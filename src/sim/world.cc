@@ -32,7 +32,7 @@ journal::Rules rules_of(const std::string& plant) {
 
 bool is_plant(const std::string& plant) {
   return plant == "ack-before-durable" || plant == "skip-body-check" || plant == "lose-history" ||
-         rules_of(plant).off != 0;
+         plant == "drop-early" || rules_of(plant).off != 0;
 }
 
 World::World(const Setup& setup) : setup_(setup), random_(setup.seed) {
@@ -44,18 +44,22 @@ World::World(const Setup& setup) : setup_(setup), random_(setup.seed) {
                                             rules_of(setup.plant), i == 0 ? 0 : skews[random_.below(7)]));
     auto& site = *sites_.back();
     if (setup.plant == "skip-body-check")
-      planted_.push_back(std::make_unique<UncheckedBodies>(site.members, site.clock, random_));
+      planted_.push_back(std::make_unique<UncheckedBodies>(site.members, site.clock, site.sealing(), random_));
     else if (setup.plant == "lose-history")
-      planted_.push_back(std::make_unique<LostHistory>(site.members, site.clock, random_));
+      planted_.push_back(std::make_unique<LostHistory>(site.members, site.clock, site.sealing(), random_));
     else
       planted_.push_back(nullptr);
     versioning_.push_back(first);
   }
   for (size_t i = 1; i < kNodes; i++) {
     share(*sites_[0], *sites_[i], hub().space.bucket);
-    wires_.push_back({std::make_unique<Link>(*sites_[0], *sites_[i], planted_[0].get(), planted_[i].get()), false});
+    wires_.emplace_back();
+    wires_.back().link = std::make_unique<Link>(*sites_[0], *sites_[i], planted_[0].get(), planted_[i].get());
     auto& link = *wires_.back().link;
     link.moved = [this] { news_ = true; };
+    link.settled = [this, i](Site& site, const BucketId&, uint64_t oseq) {
+      if (&site == sites_[i].get()) wires_[i - 1].settled = std::max(wires_[i - 1].settled, oseq);
+    };
     link.spoil = [this](Way, format::Frame& frame) {
       auto* body = std::get_if<format::BodyFrame>(&frame);
       if (body && !healing_ && !body->data.empty() && one_in(50)) body->data[random_.below(body->data.size())] ^= 1;
@@ -90,8 +94,10 @@ void World::step() {
   auto& wire = wires_[random_.below(wires_.size())];
   if (a < 25) {
     write(random_.below(kNodes));
-  } else if (a < 75) {
+  } else if (a < 71) {
     deliver();
+  } else if (a < 75) {
+    reassign(random_.below(wires_.size()));
   } else if (a < 80) {
     log("cut");
     wire.link->cut();
@@ -108,6 +114,43 @@ void World::step() {
     auto& clock = sites_[random_.below(kNodes)]->clock;
     clock.set_wall(clock.wall() + Millis(random_.below(2000)) - Millis(1000));
   }
+}
+
+// ---- assignments
+
+// The hub takes the space from a device, the device lets go of it once it may, and gets it again.
+void World::reassign(size_t w) {
+  auto& wire = wires_[w];
+  if (wire.assigned) {
+    log("unassign " + sites_[w + 1]->node.name());
+    wire.assigned = false;
+    hub_site().members.shared[sites_[w + 1]->device].clear();
+  } else if (wire.gone || one_in(2)) {
+    assign(w);
+  } else {
+    let_go(w);
+  }
+  if (wire.link->up()) wire.link->change();
+}
+
+void World::assign(size_t w) {
+  auto& wire = wires_[w];
+  if (wire.assigned) return;
+  log("assign " + sites_[w + 1]->node.name());
+  hub_site().members.shared[sites_[w + 1]->device].insert(hub().space.bucket);
+  if (wire.gone) sites_[w + 1]->hold(hub().space.bucket);
+  wire.assigned = true;
+  wire.gone = false;
+}
+
+void World::let_go(size_t w) {
+  auto& site = *sites_[w + 1];
+  auto own = journal::load_origin(*site.node.view(), site.node.space.bucket, site.node.space.self).value();
+  if (own.received > wires_[w].settled && setup_.plant != "drop-early") return;
+  log("drop at " + site.node.name());
+  site.drop(site.node.space.bucket);
+  site.members.held.erase(site.node.space.bucket);
+  wires_[w].gone = true;
 }
 
 void World::switch_versioning() {
@@ -127,6 +170,7 @@ Bytes World::new_body() {
 }
 
 void World::write(size_t n) {
+  if (n > 0 && !wires_[n - 1].assigned) return;
   Node& node = sites_[n]->node;
   const Bytes key = keys_[random_.below(keys_.size())];
   auto view = node.key(key);
@@ -207,6 +251,7 @@ void World::crash(size_t n) {
   log("crash of " + sites_[n]->node.name());
   for (size_t i = 0; i < wires_.size(); i++)
     if (n == 0 || i + 1 == n) wires_[i].link->cut();
+  if (n > 0) wires_[n - 1].settled = 0;
   sites_[n]->restart();
 }
 
@@ -242,6 +287,7 @@ void World::observe() {
 void World::heal() {
   log("heal");
   healing_ = true;
+  for (size_t w = 0; w < wires_.size(); w++) assign(w);
   std::vector<Link*> links;
   for (auto& wire : wires_) links.push_back(wire.link.get());
   for (int round = 0; round < kHealRounds; round++) {

@@ -33,6 +33,7 @@ class World {
   void run();
 
   Node& hub() { return sites_[0]->node; }
+  sync::testing::Site& hub_site() { return *sites_[0]; }
   std::vector<Node*> nodes();
   const std::vector<Bytes>& keys() const { return keys_; }
   const std::map<RecordHash, Truth>& truth() const { return truth_; }
@@ -42,7 +43,9 @@ class World {
  private:
   struct Wire {
     std::unique_ptr<sync::testing::Link> link;
-    bool starved = false;  // nothing moves on its body channel
+    bool starved = false;                // nothing moves on its body channel
+    bool assigned = true, gone = false;  // gone: the device let go of the space
+    uint64_t settled = 0;                // up to where the hub told it that its journal is safe
   };
 
   bool one_in(uint64_t n) { return random_.below(n) == 0; }
@@ -59,6 +62,9 @@ class World {
   void observe();
   void crash(size_t n);
   void switch_versioning();
+  void reassign(size_t w);
+  void assign(size_t w);
+  void let_go(size_t w);
   void watch_ends();
 
   const Setup setup_;

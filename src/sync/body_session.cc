@@ -1,6 +1,7 @@
 #include "sync/body_session.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 #include "sync/limits.h"
@@ -63,6 +64,11 @@ Result<BodySession::Frames> BodySession::on_frame(const format::Frame& frame) {
       return error(Code::kUnsupported, peer_.name + " speaks another protocol", "Update the older of the two nodes.");
     if (hello->channel != format::Channel::kBodies || hello->device != peer_.device)
       return out_of_place("a hello of another channel");
+    if (!peer_.node.is_zero() && hello->node != peer_.node)
+      return error(Code::kForeign,
+                   peer_.name + " comes under another incarnation than it enrolled with; its disk may have been copied",
+                   "Retire the device and enrol it again; what it holds stays on it.");
+    peer_.node = hello->node;
     greeted_ = true;
     return out;
   }
@@ -94,10 +100,26 @@ void BodySession::hurry(const BucketId& space, const RecordHash& record) {
   if (!incoming_.contains(record) && hurried_.size() < kMaxQueuedWants) hurried_.emplace_back(space, record);
 }
 
+bool BodySession::has_room() const {
+  return incoming_.size() < kMaxWants && (incoming_.empty() || incoming_bytes_ < kWindowBytes);
+}
+
+// Returns how many bodies of the space are wanted, on their way or not.
+Result<size_t> BodySession::ask_in(const BucketId& space, Frames& out) {
+  DL_TRY(auto list, spaces_.wanted(peer_, space, kMaxWants + missing_.size() + refused_.size()));
+  for (const auto& wanted : list) {
+    if (!has_room()) break;
+    if (incoming_.contains(wanted.record) || missing_.contains(wanted.record) || refused_.contains(wanted.record))
+      continue;
+    DL_TRY(bool started, start_incoming(wanted, out));
+    (void)started;
+  }
+  return list.size();
+}
+
 Result<void> BodySession::ask(Frames& out) {
   // Looking for more costs a scan: not before half of what was asked for has come.
   if (hurried_.empty() && incoming_.size() > kMaxWants / 2) return {};
-  auto has_room = [&] { return incoming_.size() < kMaxWants && (incoming_.empty() || incoming_bytes_ < kWindowBytes); };
   while (!hurried_.empty() && incoming_.size() < kMaxWants) {  // a person waits: beyond the byte window, too
     auto [space, record] = hurried_.front();
     hurried_.pop_front();
@@ -109,16 +131,27 @@ Result<void> BodySession::ask(Frames& out) {
   }
   if (!has_room()) return {};
   DL_TRY(auto shared, spaces_.shared_with(peer_));
+  owed_.insert(shared_.begin(), shared_.end());  // those that were unassigned meanwhile
+  shared_ = shared;
+  for (const auto& space : shared) owed_.erase(space);
   for (const auto& space : shared) {
     if (!has_room()) return {};
-    DL_TRY(auto list, spaces_.wanted(peer_, space, kMaxWants + missing_.size() + refused_.size()));
-    for (const auto& wanted : list) {
-      if (!has_room()) return {};
-      if (incoming_.contains(wanted.record) || missing_.contains(wanted.record) || refused_.contains(wanted.record))
-        continue;
-      DL_TRY(bool started, start_incoming(wanted, out));
-      (void)started;
+    DL_OK(ask_in(space, out));
+  }
+  if (std::exchange(look_, false)) {
+    DL_TRY(auto owed, spaces_.owed_by(peer_));
+    owed_.insert(owed.begin(), owed.end());
+  }
+  for (auto it = owed_.begin(); it != owed_.end() && has_room();) {
+    bool ours = spaces_.is_home(*it);
+    if (ours) {
+      DL_TRY(ours, spaces_.may_receive(peer_, *it));
     }
+    size_t missing = 0;
+    if (ours) {
+      DL_TRY(missing, ask_in(*it, out));
+    }
+    it = missing > 0 ? std::next(it) : owed_.erase(it);
   }
   return {};
 }
@@ -172,6 +205,12 @@ Result<void> BodySession::on_body(const format::BodyFrame& frame, Frames& out) {
   }
   auto taken = take_bytes(in, frame, out);
   if (!taken.ok()) {
+    if (taken.error().code == Code::kNotFound) {  // nobody wants it any more
+      out.emplace_back(no_more(frame.record));
+      incoming_bytes_ -= weight(in.wanted);
+      incoming_.erase(it);
+      return {};
+    }
     // Bytes that do not match their record are refused; everything else ends the session.
     if (taken.error().code != Code::kCorrupt) return taken;
     out.emplace_back(no_more(frame.record));
@@ -342,7 +381,7 @@ Result<void> BodySession::send(Frames& out) {
 }
 
 // Whether the next frame of that body fits into the window.
-bool BodySession::has_room(const Outgoing& o) const {
+bool BodySession::fits_window(const Outgoing& o) const {
   uint64_t kept = 0;
   if (first_ && *first_ != o.record) {
     // What the other side waits for before it acknowledges: a chunk or the end.
@@ -354,7 +393,7 @@ bool BodySession::has_room(const Outgoing& o) const {
 }
 
 Result<void> BodySession::send_some(Outgoing& o, Frames& out) {
-  if (!has_room(o)) return {};
+  if (!fits_window(o)) return {};
   while (o.manifest_sent < o.body.manifest.size()) {
     format::BodyFrame frame;
     frame.record = o.record;
@@ -373,7 +412,7 @@ Result<void> BodySession::send_some(Outgoing& o, Frames& out) {
     outgoing_bytes_ += frame.data.size();
     frame.last = o.finished = o.sent == o.body.size;
     out.emplace_back(std::move(frame));
-  } while (!o.finished && ++frames < kFramesInTurn && has_room(o));
+  } while (!o.finished && ++frames < kFramesInTurn && fits_window(o));
   return {};
 }
 

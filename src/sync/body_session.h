@@ -36,7 +36,12 @@ class BodySession {
   // This body first (a GET waits for it).
   void hurry(const BucketId& space, const RecordHash& record);
   // Asks anew for bodies that were missing at the other side before.
-  void retry_missing() { missing_.clear(); }
+  void retry_missing() {
+    missing_.clear();
+    look_ = true;
+  }
+  // Home: records of the other side came in that space; one that is not shared with it any more may still owe bodies.
+  void records_arrived(const BucketId& space) { owed_.insert(space); }
 
   bool greeted() const { return greeted_; }
   size_t wanted_in_flight() const { return incoming_.size(); }
@@ -72,10 +77,12 @@ class BodySession {
   Result<void> store_chunk(Incoming& in, Frames& out);
   Result<void> finish_small(Frames& out);
   Result<void> ask(Frames& out);
+  Result<size_t> ask_in(const BucketId& space, Frames& out);
+  bool has_room() const;
   Result<bool> start_incoming(const WantedBody& wanted, Frames& out);
   Result<void> send(Frames& out);
   Result<void> send_some(Outgoing& body, Frames& out);
-  bool has_room(const Outgoing& body) const;
+  bool fits_window(const Outgoing& body) const;
   void give_up_outgoing(const RecordHash& record);
 
   Spaces& spaces_;
@@ -89,6 +96,9 @@ class BodySession {
   std::vector<RecordHash> ready_;  // small bodies that are whole and checked
   std::deque<std::pair<BucketId, RecordHash>> hurried_;
   std::set<RecordHash> missing_, refused_;
+  std::vector<BucketId> shared_;  // when last asked
+  std::set<BucketId> owed_;       // not shared; bodies may be missing
+  bool look_ = true;              // for such spaces
   std::map<RecordHash, Outgoing> outgoing_;
   std::deque<RecordHash> order_;  // of outgoing_
   // Of outgoing_: the window keeps room for it up to its next acknowledgement; then it is another one's turn. Without

@@ -69,6 +69,34 @@ TEST_CASE("a large body goes on where the link broke, also after a restart of th
       }
 }
 
+TEST_CASE("a record that is ended while its large body is on its way leaves no chunk behind") {
+  for (bool cut : {true, false}) {
+    CAPTURE(cut);
+    Trio t;
+    auto w = t.a.node.put("k", body_of(9'000'000, 1), journal::Versioning::kEnabled);
+    t.to_a.connect();
+    t.to_a.change();
+    while (!t.hub.spaces.find_wanted(t.space, w.hash).value() ||
+           !t.hub.spaces.find_arriving(*t.hub.spaces.find_wanted(t.space, w.hash).value()).value()) {
+      t.to_a.change();
+      for (Way way : kWays) t.to_a.deliver(way);
+    }
+    auto wanted = *t.hub.spaces.find_wanted(t.space, w.hash).value();
+    t.a.node.write(t.a.node.purge("k", w.hash)).value();
+    t.to_a.change(true, false);
+    while (t.to_a.deliver(Way::kMetaUp)) {
+    }
+    CHECK(!t.hub.spaces.find_arriving(wanted).value());
+    if (cut) t.to_a.connect();
+    REQUIRE(run({&t.to_a}));
+    CHECK(!t.to_a.ended);
+    CHECK(!t.hub.spaces.find_arriving(wanted).value());
+    t.hub.clock.advance(Millis(8ll * 24 * 3600 * 1000));
+    CHECK(t.hub.node.reclaim() >= 1);
+    CHECK(t.hub.node.versions().empty());
+  }
+}
+
 TEST_CASE("a body with a wrong byte is refused, the session lives and others arrive") {
   for (size_t size : {size_t{1000}, size_t{2'500'000}}) {
     Trio t;
@@ -158,6 +186,12 @@ TEST_CASE("frames out of place on the body channel") {
   auto other = std::get<format::HelloFrame>(hello);
   other.device = t.b.device;
   CHECK(refused(other));
+  other = std::get<format::HelloFrame>(hello);
+  other.node = t.b.node.space.self;  // another incarnation than the certificate's device enrolled with
+  auto foreign = hub.on_frame(other);
+  REQUIRE(!foreign.ok());
+  CHECK(foreign.error().code == Code::kForeign);
+  CHECK(!hub.greeted());
   REQUIRE(!refused(hello));
   CHECK(refused(format::RecordsFrame{t.space, t.a.node.space.self, 1, {}, {}}));
   REQUIRE(!refused(format::WantFrame{t.space, hash, 0}));

@@ -77,6 +77,10 @@ std::unique_ptr<Machine> DeviceLink::Core::meta_machine() {
     std::lock_guard lock(core->m);
     if (core->bodies) core->bodies->changed(space);  // new versions, new bodies to ask for
   };
+  events.settled = [weak](const BucketId& space, uint64_t oseq) {
+    auto core = weak.lock();
+    if (core && core->config.settled) core->config.settled(space, oseq);
+  };
   auto report = [weak](MetaReport r) {
     auto core = weak.lock();
     if (!core) return;

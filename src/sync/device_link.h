@@ -37,6 +37,8 @@ struct DeviceLinkConfig {
   Peer hub;
   std::function<void(const BucketId&)> history_arrived;
   std::function<void(const BucketId&, const RecordHash&)> body_arrived;
+  // The hub decided this node's journal of an unassigned space up to that place and holds its bodies.
+  std::function<void(const BucketId&, uint64_t)> settled;
 };
 
 // The device's side of the link: dials the hub, runs both channels, dials again when they end (1 s, doubling to 60 s;

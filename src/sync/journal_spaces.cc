@@ -1,13 +1,16 @@
 #include "sync/journal_spaces.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
+#include "crypto/keys.h"
 #include "format/arriving.h"
 #include "format/history.h"
 #include "format/keys.h"
 #include "journal/follow.h"
 #include "journal/receive.h"
+#include "journal/seal.h"
 #include "journal/work.h"
 
 namespace dl::sync {
@@ -15,8 +18,7 @@ namespace {
 
 constexpr size_t kCommitsAStep = 256;
 constexpr size_t kItemsAFrame = 1000;
-
-Bytes arriving_owner(const RecordHash& record) { return "arriving/" + record.bytes(); }
+constexpr size_t kSealsAFrame = 200;
 
 WantedBody wanted_body(const BucketId& space, const journal::Wanted& w) {
   return {space, w.hash, w.size, w.body_hash, w.multipart};
@@ -61,6 +63,11 @@ bool JournalSpaces::is_home(const BucketId& space) const {
   return found && found->space.home;
 }
 
+Result<bool> JournalSpaces::is_shared(const Peer& peer, const BucketId& space) const {
+  DL_TRY(auto shared, membership_.shared_with(peer));
+  return std::find(shared.begin(), shared.end(), space) != shared.end();
+}
+
 Result<format::SpaceHello> JournalSpaces::hello(const BucketId& space) {
   DL_TRY(auto h, held(space));
   DL_TRY(auto view, h.partition->snapshot());
@@ -72,6 +79,7 @@ Result<format::SpaceHello> JournalSpaces::hello(const BucketId& space) {
   hello.csn = position.cursor.csn;
   hello.decided_csn = position.cursor.decided_csn;
   hello.fingerprint = position.fingerprint;
+  hello.followed = !h.space.home && position.followed;
   // A follower takes no journals but its own: the home tells it of the rest by history.
   for (const auto& head : heads) {
     if (!h.space.home && head.origin != h.space.self) continue;
@@ -88,34 +96,102 @@ Result<RecordHash> JournalSpaces::place_hash(const BucketId& space, const NodeId
   return place ? place->hash : RecordHash{};
 }
 
+// One seal after the other, each signed outside the step that stores it. What enters a frame is never voided
+// afterwards: that it was given is durable before, with its seal.
+Result<void> JournalSpaces::seal_up_to(const HeldSpace& held, uint64_t oseq, Give give) {
+  std::lock_guard lock(sealing_one_);
+  const format::Incarnation incarnation{sealing_.device, held.space.self, {}};
+  for (;;) {
+    DL_TRY(auto view, held.partition->snapshot());
+    DL_TRY(auto row, journal::load_origin(*view, held.space.bucket, held.space.self));
+    if (row.sealed >= std::min(oseq, row.received)) return {};
+    DL_TRY(auto seal, journal::build_seal(*view, held.space, incarnation, {}, sealing_.sign));
+    if (!seal) return {};
+    DL_OK(held.partition->commit_wait(
+        [&](storage::Batch& batch) -> Result<void> {
+          DL_OK(journal::store_seal(batch, held.space, *seal));
+          return give == Give::kYes ? journal::mark_given(batch, held.space, seal->to) : Result<void>();
+        },
+        storage::Purpose::kFree));
+  }
+}
+
+Result<void> JournalSpaces::seal(const BucketId& space) {
+  DL_TRY(auto h, held(space));
+  return seal_up_to(h, UINT64_MAX, Give::kNo);
+}
+
 Result<format::RecordsFrame> JournalSpaces::give_records(const BucketId& space, const NodeId& origin, uint64_t from,
                                                          size_t max_bytes) {
+  format::RecordsFrame frame{space, origin, from, {}, {}};
+  if (!membership_.find_space(space)) return frame;  // let go of meanwhile
   DL_TRY(auto h, held(space));
   DL_REQUIRE(origin == h.space.self, "a node gives its own journal");
   DL_TRY(auto view, h.partition->snapshot());
-  DL_TRY(auto heads, journal::journal_heads(*view, h.space));
-  auto own = std::find_if(heads.begin(), heads.end(), [&](const auto& head) { return head.origin == origin; });
-  format::RecordsFrame frame{space, origin, from, {}, {}};
-  if (own == heads.end() || own->received < from) return frame;
-  if (own->given < own->received) {
-    // What enters a frame is never voided afterwards: that it was given is durable before.
+  DL_TRY(auto row, journal::load_origin(*view, space, origin));
+  if (row.received < from) return frame;
+  DL_OK(seal_up_to(h, from, Give::kYes));
+  DL_TRY(view, h.partition->snapshot());
+  DL_TRY(auto seals, journal::read_seals(*view, h.space, origin, false, from, kSealsAFrame));
+  if (seals.empty()) return error(Code::kInternal, "records to send that no seal covers");
+  DL_TRY(row, journal::load_origin(*view, space, origin));
+  if (row.given < seals.back().to) {
     DL_OK(h.partition->commit_wait(
-        [&, upto = own->received](storage::Batch& batch) { return journal::mark_given(batch, h.space, upto); },
+        [&](storage::Batch& batch) { return journal::mark_given(batch, h.space, seals.back().to); },
         storage::Purpose::kFree));
     DL_TRY(view, h.partition->snapshot());
   }
-  DL_TRY(auto items, journal::read_journal(*view, h.space, origin, from, kItemsAFrame, max_bytes));
-  frame.items = std::move(items);
+  frame.from = seals.front().from;
+  size_t bytes = 0;
+  for (const auto& seal : seals) {
+    DL_TRY(auto items, journal::read_journal(*view, h.space, origin, seal.from, seal.to - seal.from + 1, SIZE_MAX));
+    if (items.size() != seal.to - seal.from + 1) return error(Code::kCorrupt, "a seal over places that are not here");
+    Bytes encoded = format::encode_seal(seal);
+    size_t size = encoded.size();
+    for (const auto& item : items)
+      size += (item.record ? item.record->size() : RecordHash::kSize * (item.parents.size() + 1)) + 16;
+    bool fits = frame.items.empty() || (bytes + size <= max_bytes && frame.items.size() + items.size() <= kItemsAFrame);
+    if (!fits) break;
+    bytes += size;
+    std::move(items.begin(), items.end(), std::back_inserter(frame.items));
+    frame.seals.push_back(std::move(encoded));
+  }
   return frame;
 }
 
+// The records are of that peer's journal just as it signed them. Signatures are checked outside the step.
+Result<std::vector<format::Seal>> JournalSpaces::check_seals(const Peer& peer, const HeldSpace& held,
+                                                             const format::RecordsFrame& records) const {
+  DL_TRY(auto view, held.partition->snapshot());
+  std::vector<format::Seal> seals;
+  DL_TRY(auto row, journal::load_origin(*view, held.space.bucket, records.origin));
+  if (records.from > row.received + 1)
+    return error(Code::kConflict, "a gap in a journal: place " + std::to_string(row.received + 1) + " is missing");
+  for (const auto& bytes : records.seals) {
+    auto seal = format::decode_seal(bytes);
+    if (!seal.ok()) return error(Code::kForeign, "records came with what is no seal; nothing of them was taken");
+    seals.push_back(std::move(*seal));
+  }
+  DL_TRY(auto key, crypto::PublicKey::from_spki(peer.key));
+  DL_OK(journal::verify_seals(*view, held.space, records.origin, peer.device, records.from, records.items, seals,
+                              [&](BytesView message, BytesView signature) -> Result<void> {
+                                if (key.verify(message, signature)) return {};
+                                return error(Code::kForeign, "it is not signed with the device's key");
+                              }));
+  return seals;
+}
+
 Result<uint64_t> JournalSpaces::take_records(const Peer& peer, const format::RecordsFrame& records) {
-  (void)peer;
   DL_TRY(auto h, held(records.space));
+  DL_TRY(auto seals, check_seals(peer, h, records));
   uint64_t durable = 0;
   DL_OK(h.partition->commit_wait([&](storage::Batch& batch) -> Result<void> {
+    // Asked here, so that nothing of a device comes after the step that held what it left behind (lost).
+    DL_TRY(bool may, membership_.may_receive(peer, records.space));
+    if (!may) return error(Code::kDenied, peer.name + " may not write here any more");
     DL_TRY(auto received, journal::receive_records(batch, h.space, records.origin, records.from, records.items, now()));
     durable = received.received;
+    for (const auto& seal : seals) DL_OK(journal::store_seal(batch, h.space, seal));
     if (h.space.home) {
       DL_TRY(size_t looked_at, journal::commit_ready(batch, h.space, kCommitsAStep, now()));
       (void)looked_at;
@@ -124,6 +200,12 @@ Result<uint64_t> JournalSpaces::take_records(const Peer& peer, const format::Rec
   }));
   if (h.space.home && records.items.size() > kCommitsAStep) DL_OK(commit_rest(h));
   return durable;
+}
+
+Result<std::optional<uint64_t>> JournalSpaces::settled(const Peer& peer, const BucketId& space) {
+  DL_TRY(auto h, held(space));
+  DL_TRY(auto view, h.partition->snapshot());
+  return journal::settled_at(*view, h.space, peer.node);
 }
 
 Result<void> JournalSpaces::commit_rest(const HeldSpace& held) {
@@ -141,7 +223,8 @@ Result<std::optional<HistoryStretch>> JournalSpaces::give_history(const BucketId
                                                                   size_t max_bytes) {
   DL_TRY(auto h, held(space));
   DL_TRY(auto view, h.partition->snapshot());
-  DL_TRY(auto piece, journal::read_history(*view, h.space, {from.epoch, from.csn, from.decided}, max_bytes));
+  auto if_empty = from.followed ? journal::IfEmpty::kNothing : journal::IfEmpty::kPiece;
+  DL_TRY(auto piece, journal::read_history(*view, h.space, {from.epoch, from.csn, from.decided}, max_bytes, if_empty));
   if (!piece) return std::optional<HistoryStretch>();
   return std::optional(
       HistoryStretch{piece->epoch, piece->from, piece->to, piece->last, format::encode_history(*piece)});
@@ -164,7 +247,20 @@ Result<void> JournalSpaces::take_history(const Peer& peer, const BucketId& space
   return {};
 }
 
+Result<std::vector<BucketId>> JournalSpaces::owed_by(const Peer& peer) {
+  DL_TRY(auto receivable, membership_.receivable_from(peer));
+  DL_TRY(auto shared, membership_.shared_with(peer));
+  std::vector<BucketId> out;
+  for (const auto& space : receivable) {
+    if (std::find(shared.begin(), shared.end(), space) != shared.end()) continue;
+    DL_TRY(auto list, wanted(peer, space, 1));
+    if (!list.empty()) out.push_back(space);
+  }
+  return out;
+}
+
 Result<std::vector<WantedBody>> JournalSpaces::wanted(const Peer& peer, const BucketId& space, size_t max) {
+  if (!membership_.find_space(space)) return std::vector<WantedBody>();  // let go of meanwhile
   DL_TRY(auto h, held(space));
   DL_TRY(auto view, h.partition->snapshot());
   // A device's body can only come from it; the home has the body of all that it committed.
@@ -176,6 +272,7 @@ Result<std::vector<WantedBody>> JournalSpaces::wanted(const Peer& peer, const Bu
 }
 
 Result<std::optional<WantedBody>> JournalSpaces::find_wanted(const BucketId& space, const RecordHash& record) {
+  if (!membership_.find_space(space)) return std::optional<WantedBody>();
   DL_TRY(auto h, held(space));
   DL_TRY(auto view, h.partition->snapshot());
   DL_TRY(auto found, journal::find_wanted(*view, h.space, record));
@@ -185,8 +282,8 @@ Result<std::optional<WantedBody>> JournalSpaces::find_wanted(const BucketId& spa
 
 Result<std::optional<OpenedBody>> JournalSpaces::open_body(const Peer& peer, const BucketId& space,
                                                            const RecordHash& record) {
-  DL_TRY(auto shared, membership_.shared_with(peer));
-  if (std::find(shared.begin(), shared.end(), space) == shared.end()) return std::optional<OpenedBody>();
+  DL_TRY(bool shared, is_shared(peer, space));
+  if (!shared || !membership_.find_space(space)) return std::optional<OpenedBody>();
   DL_TRY(auto h, held(space));
   DL_TRY(auto view, h.partition->snapshot());
   DL_TRY(auto found, journal::find_body(*view, h.space, record));
@@ -216,9 +313,11 @@ Result<void> JournalSpaces::add_chunk(const WantedBody& wanted, BytesView chunk,
   DL_OK(writer->append(chunk));
   DL_TRY(auto written, writer->finish());
   return h.partition->commit_wait([&](storage::Batch& batch) -> Result<void> {
+    DL_TRY(auto still, journal::find_wanted(batch, h.space, wanted.record));
+    if (!still) return error(Code::kNotFound, "a body came that nobody wants any more");
     DL_TRY(auto row, load_arriving(batch, wanted.record));
     if (!row) row = format::ArrivingRow{wanted.space, 0, {}, Bytes(manifest)};
-    h.space.blobs->attach(batch, written, arriving_owner(wanted.record));
+    h.space.blobs->attach(batch, written, format::arriving_owner(wanted.record));
     for (const auto& piece : written.pieces()) row->chunks.push_back({piece.blob, piece.length});
     row->length += chunk.size();
     batch.put(format::arriving_key(wanted.record), format::encode(*row));
@@ -233,7 +332,7 @@ Result<void> JournalSpaces::drop_arriving(const WantedBody& wanted) {
         DL_TRY(auto row, load_arriving(batch, wanted.record));
         if (!row) return {};
         for (const auto& chunk : row->chunks)
-          DL_OK(h.space.blobs->release(batch, chunk.blob, arriving_owner(wanted.record), clock_.wall()));
+          DL_OK(h.space.blobs->release(batch, chunk.blob, format::arriving_owner(wanted.record), clock_.wall()));
         batch.erase(format::arriving_key(wanted.record));
         return {};
       },
@@ -250,13 +349,13 @@ Result<void> JournalSpaces::finish_arriving(const WantedBody& wanted) {
   DL_TRY(auto h, held(wanted.space));
   DL_OK(h.partition->commit_wait([&](storage::Batch& batch) -> Result<void> {
     DL_TRY(auto row, load_arriving(batch, wanted.record));
-    if (!row) return error(Code::kInternal, "a body without its chunks");
+    if (!row) return error(Code::kNotFound, "a body whose space was let go");
     DL_TRY(auto manifest, manifest_of(row->manifest));
     DL_TRY(bool taken, journal::body_arrived(batch, h.space, wanted.record,
                                              {wanted.body_hash, std::nullopt, pieces_of(*row), manifest}, now()));
     (void)taken;  // ended meanwhile: the chunks are released all the same
     for (const auto& chunk : row->chunks)
-      DL_OK(h.space.blobs->release(batch, chunk.blob, arriving_owner(wanted.record), clock_.wall()));
+      DL_OK(h.space.blobs->release(batch, chunk.blob, format::arriving_owner(wanted.record), clock_.wall()));
     batch.erase(format::arriving_key(wanted.record));
     return {};
   }));
@@ -268,6 +367,7 @@ Result<void> JournalSpaces::take_bodies(std::vector<WholeBody> bodies) {
   std::map<BucketId, std::vector<WholeBody>> by_space;
   for (auto& body : bodies) by_space[body.wanted.space].push_back(std::move(body));
   for (auto& [space, list] : by_space) {
+    if (!membership_.find_space(space)) continue;  // let go of while the bytes travelled: they belong to nobody
     DL_TRY(auto h, held(space));
     std::vector<std::pair<WantedBody, journal::ArrivedBody>> arrived;
     for (auto& body : list) {

@@ -33,6 +33,7 @@ Result<Frames> MetaMachine::work(Work work) {
 Result<Frames> BodyMachine::work(Work work) {
   Frames out;
   for (const auto& [space, record] : work.hurried) session_.hurry(space, record);
+  for (const auto& space : work.changed) session_.records_arrived(space);
   // What the other side did not have may have come to it meanwhile.
   auto now = clock_.mono();
   if (now - asked_again_ > kAskAgain) {

@@ -25,6 +25,8 @@ class Membership {
   // As Spaces::shared_with and may_receive.
   virtual Result<std::vector<BucketId>> shared_with(const Peer& peer) const = 0;
   virtual Result<bool> may_receive(const Peer& peer, const BucketId& space) const = 0;
+  // Home: every space that may_receive allows that peer; a device answers with none.
+  virtual Result<std::vector<BucketId>> receivable_from(const Peer& peer) const = 0;
   // nullopt: this node does not hold it.
   virtual std::optional<HeldSpace> find_space(const BucketId& space) const = 0;
 };

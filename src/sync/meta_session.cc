@@ -14,6 +14,17 @@ Error out_of_place(const char* what) {
   return error(Code::kInvalid, std::string("the other side sent ") + what, "Update the older of the two nodes.");
 }
 
+bool has(const std::vector<BucketId>& in, const BucketId& id) {
+  return std::find(in.begin(), in.end(), id) != in.end();
+}
+
+// What a peer that does not share the space (any more) may know of it: where its own journal ends.
+void narrow(format::SpaceHello& hello, const NodeId& node) {
+  hello.csn = hello.decided_csn = 0;
+  hello.fingerprint = {};
+  std::erase_if(hello.heads, [&](const auto& head) { return head.origin != node; });
+}
+
 size_t size_of(const format::RecordsFrame& f) {
   size_t n = 64;
   for (const auto& item : f.items) n += item.record ? item.record->size() + 8 : 40;
@@ -66,6 +77,7 @@ Result<MetaSession::Frames> MetaSession::start(WallTime now) {
 Result<void> MetaSession::greet(const std::vector<BucketId>& spaces, Frames& out) {
   format::HelloFrame hello{format::kSyncProtocol, format::Channel::kMeta, self_, node_, wall_millis_, {}, false};
   size_t bytes = 0;
+  DL_TRY(auto shared, spaces_.shared_with(peer_));
   auto flush = [&](bool more) {
     hello.more = more;
     out.emplace_back(hello);
@@ -80,7 +92,8 @@ Result<void> MetaSession::greet(const std::vector<BucketId>& spaces, Frames& out
     state.epoch = mine.epoch;
     state.known = mine.csn;
     for (const auto& head : mine.heads) state.journals[head.origin].known = head.oseq;
-    size_t size = 100 + mine.heads.size() * 32;
+    if (!has(shared, id)) narrow(mine, peer_.node);
+    size_t size = 100 + mine.heads.size() * 80;
     if (size > format::kMaxFrameBytes - 1024)
       return error(Code::kTooLarge, "a space with more journals than a hello holds");
     if (bytes + size > format::kFramePayloadBytes) flush(true);
@@ -141,7 +154,7 @@ Result<void> MetaSession::on_hello(const format::HelloFrame& hello, Frames& out)
 
 Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames& out) {
   DL_TRY(auto shared, spaces_.shared_with(peer_));
-  bool ours = std::find(shared.begin(), shared.end(), hello.space) != shared.end();
+  bool ours = has(shared, hello.space);
   if (!ours) {
     DL_TRY(bool receivable, spaces_.may_receive(peer_, hello.space));
     if (!receivable) {
@@ -151,6 +164,8 @@ Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames
       return {};
     }
   }
+  // A second hello: the other side let the space go meanwhile and begins anew. Both tell each other where they are.
+  if (auto before = states_.find(hello.space); before != states_.end() && before->second.heard) forget(before->second);
   DL_OK(greet({hello.space}, out));
   auto& state = states_[hello.space];
   state.heard = true;
@@ -161,6 +176,7 @@ Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames
                    "Do not write to this hub; see docs/internals/sync-frames.md, 'A hub from the past'.");
     state.sent = state.acked = hello.epoch == state.epoch ? hello.csn : 0;
     state.decided = hello.epoch == state.epoch ? std::min(hello.decided_csn, hello.csn) : 0;
+    state.followed = hello.followed;
     state.paused = !ours;
   }
   for (auto& [origin, journal] : state.journals) journal.sent = journal.acked = 0;
@@ -196,6 +212,7 @@ Result<void> MetaSession::on_records(const format::RecordsFrame& records, Frames
     return out_of_place("records of a space that it said no hello for");
   if (records.items.empty()) return out_of_place("records without a record");
   DL_TRY(uint64_t durable, spaces_.take_records(peer_, records));
+  state->second.journals[records.origin].known = durable;
   out.emplace_back(format::RecordsAckFrame{records.space, records.origin, durable});
   if (events_.records_arrived) events_.records_arrived(records.space);
   return push(records.space, state->second, out);
@@ -203,12 +220,14 @@ Result<void> MetaSession::on_records(const format::RecordsFrame& records, Frames
 
 Result<void> MetaSession::on_records_ack(const format::RecordsAckFrame& ack, Frames& out) {
   auto state = states_.find(ack.space);
+  if (peer_.hub && (state == states_.end() || !state->second.heard)) return {};  // as with history
   if (state == states_.end()) return out_of_place("an acknowledgement of a space that is not shared");
   auto journal = state->second.journals.find(ack.origin);
   if (journal == state->second.journals.end() || ack.oseq > journal->second.sent)
     return out_of_place("an acknowledgement of records that it was not sent");
   auto& j = journal->second;
   j.acked = std::max(j.acked, ack.oseq);
+  if (ack.settled && ack.origin == node_ && events_.settled) events_.settled(ack.space, ack.oseq);
   while (!j.flights.empty() && j.flights.front().upto <= j.acked) {
     record_bytes_ -= j.flights.front().bytes;
     j.flights.pop_front();
@@ -218,9 +237,10 @@ Result<void> MetaSession::on_records_ack(const format::RecordsAckFrame& ack, Fra
 
 Result<void> MetaSession::on_history(const format::HistoryFrame& frame, Frames& out) {
   auto it = states_.find(frame.space);
-  if (it == states_.end() || spaces_.is_home(frame.space))
-    return out_of_place("history of a space that it is not the home of");
+  if (spaces_.is_home(frame.space)) return out_of_place("history of a space that it is not the home of");
   if (!peer_.hub) return error(Code::kForeign, peer_.name + " is not the home of that history");
+  // On its way when the space was let go here: what counts follows the home's next hello.
+  if (it == states_.end() || !it->second.heard) return {};
   auto& state = it->second;
   if (frame.part == 0) {
     state.arriving = HistoryStretch{frame.epoch, frame.from, frame.to, false, {}};
@@ -258,13 +278,27 @@ Result<void> MetaSession::on_history_ack(const format::HistoryAckFrame& ack, Fra
 Result<MetaSession::Frames> MetaSession::on_change() {
   Frames out;
   DL_TRY(auto shared, spaces_.shared_with(peer_));
+  for (auto it = states_.begin(); it != states_.end();) {
+    // At a device: the space was unassigned and is gone. Assigned again, it says hello anew.
+    bool gone = peer_.hub && !has(shared, it->first);
+    if (gone) forget(it->second);
+    it = gone ? states_.erase(it) : std::next(it);
+  }
   DL_OK(greet(shared, out));
   DL_OK(answer_early(shared, out));
   for (auto& [id, state] : states_) {
-    if (spaces_.is_home(id)) state.paused = std::find(shared.begin(), shared.end(), id) == shared.end();
+    if (spaces_.is_home(id)) state.paused = !has(shared, id);
     DL_OK(push(id, state, out));
   }
   return out;
+}
+
+// What is on its way of that space does not count any more.
+void MetaSession::forget(SpaceState& state) {
+  for (const auto& flight : state.flights) history_bytes_ -= flight.bytes;
+  for (const auto& [origin, journal] : state.journals)
+    for (const auto& flight : journal.flights) record_bytes_ -= flight.bytes;
+  state = {};
 }
 
 Result<void> MetaSession::answer_early(const std::vector<BucketId>& shared, Frames& out) {
@@ -284,14 +318,27 @@ Result<MetaSession::Frames> MetaSession::on_change(const BucketId& space) {
 }
 
 Result<void> MetaSession::push(const BucketId& space, SpaceState& state, Frames& out) {
-  if (!state.told || !state.heard || state.paused) return {};
+  if (!state.told || !state.heard) return {};
+  if (state.paused) return push_settled(space, state, out);
   return spaces_.is_home(space) ? push_history(space, state, out) : push_records(space, state, out);
+}
+
+// To a device that is not assigned the space any more: that its copy is not needed.
+Result<void> MetaSession::push_settled(const BucketId& space, SpaceState& state, Frames& out) {
+  uint64_t head = state.journals[peer_.node].known;
+  if (head == 0 || state.settled == head) return {};
+  DL_TRY(auto settled, spaces_.settled(peer_, space));
+  if (!settled || settled == state.settled) return {};
+  state.settled = settled;
+  out.emplace_back(format::RecordsAckFrame{space, peer_.node, *settled, true});
+  return {};
 }
 
 Result<void> MetaSession::push_history(const BucketId& space, SpaceState& state, Frames& out) {
   // A piece may be somewhat larger than asked for.
   while (history_bytes_ + 2 * kStretchBytes <= kWindowBytes) {
-    DL_TRY(auto stretch, spaces_.give_history(space, {state.epoch, state.sent, state.decided}, kStretchBytes));
+    DL_TRY(auto stretch,
+           spaces_.give_history(space, {state.epoch, state.sent, state.decided, state.followed}, kStretchBytes));
     if (!stretch) {
       state.known = std::max(state.known, state.sent);
       return {};
@@ -299,7 +346,10 @@ Result<void> MetaSession::push_history(const BucketId& space, SpaceState& state,
     if (stretch->from != state.sent || stretch->to < state.sent || stretch->data.size() > kMaxStretchBytes)
       return error(Code::kInternal, "a history piece that does not follow the one before");
     state.sent = stretch->to;
-    if (stretch->last) state.decided = stretch->to;
+    if (stretch->last) {
+      state.decided = stretch->to;
+      state.followed = true;
+    }
     state.known = std::max(state.known, stretch->to);
     uint64_t bytes = stretch->data.size() + 64;
     state.flights.push_back({stretch->to, bytes});
@@ -318,7 +368,9 @@ Result<void> MetaSession::push_records(const BucketId& space, SpaceState& state,
       journal.known = journal.sent;
       return {};
     }
-    journal.sent += frame.items.size();
+    if (frame.from > journal.sent + 1 || frame.from + frame.items.size() <= journal.sent + 1)
+      return error(Code::kInternal, "records that do not follow those before");
+    journal.sent = frame.from + frame.items.size() - 1;
     journal.known = std::max(journal.known, journal.sent);
     uint64_t bytes = size_of(frame);
     journal.flights.push_back({journal.sent, bytes});

@@ -18,6 +18,8 @@ namespace dl::sync {
 struct SessionEvents {
   std::function<void(const BucketId&)> records_arrived;  // home: history may have grown, other sessions have news
   std::function<void(const BucketId&)> history_arrived;  // device: the space moved; a projection may have changed
+  // Device: the home decided our journal of that space up to this place and holds its bodies.
+  std::function<void(const BucketId&, uint64_t)> settled;
 };
 
 struct SpaceProgress {
@@ -64,6 +66,8 @@ class MetaSession {
     bool paused = false;                                 // home: unassigned, takes records and gives no history
     uint64_t epoch = 0, sent = 0, acked = 0, known = 0;  // of the history we give; known: our csn
     uint64_t decided = 0;  // as of where the other side knows the whole decided set, once what is sent arrives
+    bool followed = true;  // the other side had a last piece once, or one is on its way
+    std::optional<uint64_t> settled;  // home, paused: what the other side was told
     std::deque<Flight> flights;
     std::map<NodeId, Journal> journals;
     std::optional<HistoryStretch> arriving;
@@ -80,6 +84,8 @@ class MetaSession {
   Result<void> on_history(const format::HistoryFrame& history, Frames& out);
   Result<void> on_history_ack(const format::HistoryAckFrame& ack, Frames& out);
   Result<void> push(const BucketId& space, SpaceState& state, Frames& out);
+  Result<void> push_settled(const BucketId& space, SpaceState& state, Frames& out);
+  void forget(SpaceState& state);
   Result<void> push_history(const BucketId& space, SpaceState& state, Frames& out);
   Result<void> push_records(const BucketId& space, SpaceState& state, Frames& out);
 

@@ -19,6 +19,7 @@ struct Peer {
   std::string name;
   NodeId node;       // the incarnation it may speak for; zero until it said hello
   bool hub = false;  // the other end is the home
+  Bytes key = {};    // its public key (SPKI, DER), from the certificate: what its journals are sealed with
 };
 
 // A stretch of a home's history, (from, to] of an epoch, as bytes that only the journal reads.
@@ -27,9 +28,10 @@ struct HistoryStretch {
   bool last = false;  // it carries the decided set as of `to`
   Bytes data;
 };
-// Where a follower is. `decided`: where it last knew the whole decided set.
+// Where a follower is. `decided`: where it last knew the whole decided set. `followed`: it had a last piece once.
 struct Position {
   uint64_t epoch = 0, csn = 0, decided = 0;
+  bool followed = true;
 };
 
 struct WantedBody {
@@ -77,19 +79,26 @@ class Spaces {
   // The hash of the record at a place of a journal; zero when nothing is known of that place here.
   virtual Result<RecordHash> place_hash(const BucketId& space, const NodeId& origin, uint64_t oseq) = 0;
 
-  // Our own journal from place `from` on, at most about max_bytes; no items when there is nothing. `given` and the seal
-  // are durable before it returns.
+  // Our own journal from place `from` on, or from the seal that covers it, at most about max_bytes and at least one
+  // seal's range; no items when there is nothing. `given` and the seals over just these items are durable before it
+  // returns.
   virtual Result<format::RecordsFrame> give_records(const BucketId& space, const NodeId& origin, uint64_t from,
                                                     size_t max_bytes) = 0;
-  // Returns the place up to which the journal is durable here. At the home, what is ready is committed too.
-  // Errors: kForeign for a fork (nothing is lost, nothing taken), kCorrupt for a chain or seal that does not hold.
+  // Returns the place up to which the journal is durable here. At the home, what is ready is committed too. Errors,
+  // with which nothing is taken: kForeign for a fork, or when the items are not sealed by that peer's key, each behind
+  // the one before; kDenied when it may not send them (any more); kCorrupt for what is no record of that journal.
   virtual Result<uint64_t> take_records(const Peer& peer, const format::RecordsFrame& records) = 0;
+
+  // Home: where the journal of a peer ends, once all of it is decided and its bodies are here. nullopt: not yet.
+  virtual Result<std::optional<uint64_t>> settled(const Peer& peer, const BucketId& space) = 0;
 
   // nullopt: nothing new. At most about max_bytes, but at least one entry.
   virtual Result<std::optional<HistoryStretch>> give_history(const BucketId& space, const Position& from,
                                                              size_t max_bytes) = 0;
   virtual Result<void> take_history(const Peer& peer, const BucketId& space, const HistoryStretch& stretch) = 0;
 
+  // Home: spaces that are not shared with that peer (any more) and hold records of its journal whose body is not here.
+  virtual Result<std::vector<BucketId>> owed_by(const Peer& peer) = 0;
   // Records of that space whose body is not here and may be asked of that peer, at most max, in the order to fetch
   // them.
   virtual Result<std::vector<WantedBody>> wanted(const Peer& peer, const BucketId& space, size_t max) = 0;
@@ -100,7 +109,8 @@ class Spaces {
   virtual Result<void> read_body(const BucketId& space, const OpenedBody& body, uint64_t offset, char* out,
                                  size_t size) = 0;
 
-  // Large bodies: each chunk is durable when it returns, and found again by find_arriving after a restart.
+  // Large bodies: each chunk is durable when it returns, and found again by find_arriving after a restart. Errors:
+  // kNotFound when the record does not want it any more (ended, or its space was let go), of finish_arriving too.
   virtual Result<std::optional<ArrivingBody>> find_arriving(const WantedBody& wanted) = 0;
   virtual Result<void> add_chunk(const WantedBody& wanted, BytesView chunk, BytesView manifest) = 0;
   virtual Result<void> drop_arriving(const WantedBody& wanted) = 0;

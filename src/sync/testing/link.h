@@ -72,10 +72,11 @@ class Link {
     }
   }
 
-  std::optional<Error> ended;                           // why a session ended by itself
-  std::function<void(Way, format::Frame&)> spoil;       // changes a frame as it arrives
-  std::function<void(Way, const format::Frame&)> sent;  // sees every frame as it leaves
-  std::function<void()> moved;                          // a side has something new: others may have news for others
+  std::optional<Error> ended;                                     // why a session ended by itself
+  std::function<void(Way, format::Frame&)> spoil;                 // changes a frame as it arrives
+  std::function<void(Way, const format::Frame&)> sent;            // sees every frame as it leaves
+  std::function<void(Site&, const BucketId&, uint64_t)> settled;  // the home holds all of a journal
+  std::function<void()> moved;  // a side has something new: others may have news for others
 
  private:
   struct End {
@@ -86,10 +87,16 @@ class Link {
   };
 
   void open(End& end, End& other, Way meta, Way body) {
-    auto news = [this](const BucketId&) { moved_ = true; };
+    auto news = [this, &end](const BucketId& space) {
+      moved_ = true;
+      if (end.body) end.body->records_arrived(space);
+    };
+    auto settles = [this, &end](const BucketId& space, uint64_t oseq) {
+      if (settled) settled(end.site, space, oseq);
+    };
     Peer peer = other.site.as_peer();
     end.meta = std::make_unique<MetaSession>(end.spaces, end.site.device, end.site.node.space.self, peer,
-                                             SessionEvents{news, news});
+                                             SessionEvents{news, news, settles});
     end.body =
         std::make_unique<BodySession>(end.spaces, end.site.device, end.site.node.space.self, peer,
                                       BodyEvents{[this](const BucketId&, const RecordHash&) { moved_ = true; }, {}});

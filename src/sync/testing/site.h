@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/keys.h"
 #include "journal/testing/node.h"
 #include "sync/journal_spaces.h"
 
@@ -26,6 +27,11 @@ class TestMembership : public Membership {
     auto at = receivable.find(peer.device);
     return at != receivable.end() && at->second.contains(space) && held.contains(space);
   }
+  Result<std::vector<BucketId>> receivable_from(const Peer& peer) const override {
+    auto at = receivable.find(peer.device);
+    if (at == receivable.end()) return std::vector<BucketId>();
+    return std::vector<BucketId>(at->second.begin(), at->second.end());
+  }
   std::optional<HeldSpace> find_space(const BucketId& space) const override {
     auto at = held.find(space);
     return at == held.end() ? std::nullopt : std::optional(at->second);
@@ -35,14 +41,26 @@ class TestMembership : public Membership {
   std::map<DeviceId, std::set<BucketId>> shared, receivable;
 };
 
+// The same seed gives the same key: a disk that was set back is still the same device.
+inline crypto::PrivateKey test_key(uint64_t seed) {
+  static std::map<uint64_t, crypto::PrivateKey> keys;
+  auto at = keys.find(seed);
+  if (at == keys.end()) {
+    SeededRandom random(seed + 2'000'000);
+    at = keys.emplace(seed, crypto::PrivateKey::generate(random)).first;
+  }
+  return at->second;
+}
+
 class Site {
  public:
   // The same seed gives the same device and node id.
   Site(const std::string& name, bool home, uint64_t seed, journal::Rules rules = {}, int64_t skew_millis = 0)
       : clock(WallTime(Millis(1'700'000'000'000 + skew_millis))),
         device(SeededRandom(seed + 1'000'000).id<DeviceId>()),
+        key(test_key(seed)),
         node(name, home, clock, seed, rules),
-        spaces(members, clock) {
+        spaces(members, clock, sealing()) {
     hold(node.space.bucket);
   }
   // Takes up a space; its twin of another bucket id, if it is not the one the node was made with.
@@ -61,10 +79,20 @@ class Site {
       held.partition = &node.partition();
     }
   }
-  Peer as_peer() const { return {device, node.name(), node.space.self, node.space.home}; }
+  Peer as_peer() const { return {device, node.name(), node.space.self, node.space.home, key.public_key().spki()}; }
+  SealingKey sealing() const {
+    return {device, [key = key](BytesView message) -> Result<Bytes> { return key.sign(message); }};
+  }
+  // Lets go of a space as a node does, with what it held of it.
+  void drop(const BucketId& bucket) {
+    auto space = members.held.at(bucket).space;
+    for (bool more = true; more;)
+      more = node.step([&](storage::Batch& b) { return journal::drop_space(b, space, 50, clock.wall()); }).value();
+  }
 
   ManualClock clock;
   DeviceId device;
+  crypto::PrivateKey key;
   journal::testing::TestNode node;
   TestMembership members;
   JournalSpaces spaces;
