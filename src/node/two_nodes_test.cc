@@ -34,8 +34,8 @@ class Running {
     NodeConfig config;
     config.data_dir = dir;
     Settings::Sources sources;
-    for (const char* key : {"listen.data", "listen.admin", "listen.link", "listen.insecure_http"})
-      sources.flags.emplace_back(key, "127.0.0.1:0");
+    for (const char* setting : {"listen.data", "listen.admin", "listen.link", "listen.insecure_http"})
+      sources.flags.emplace_back(setting, "127.0.0.1:0");
     config.settings = Settings::load(sources).value();
     config.version = "test";
     auto started = Node::start(this_machine(), std::move(config));
@@ -175,12 +175,19 @@ TEST_CASE("a hub and a device from outside: a write waits for the hub, jobs are 
   REQUIRE(hub.admin("POST", "/api/v1/buckets", R"({"name":"mission"})").status == 200);
   REQUIRE(hub.s3("PUT", "/mission/plan", "go").status == 200);
   auto link = net::format_host_port(*hub.node->addresses().link);
-  auto invited = hub.admin("POST", "/api/v1/devices", R"({"name":"field-01","hub_address":")" + link + "\"}");
-  REQUIRE(invited.status == 200);
+  auto invite = [&] {
+    auto invited = hub.admin("POST", "/api/v1/devices", R"({"name":"field-01","hub_address":")" + link + "\"}");
+    REQUIRE(invited.status == 200);
+    return invited.json.text("code");
+  };
+  auto old_code = invite(), code = invite();  // which replaces the first
+  TempDir other;
+  CHECK_FALSE(enroll_device(old_code, other / "data").ok());
+  CHECK(hub.audit("demilune:EnrollDevice") == Lines{"enroll/field-01 refused"});
   REQUIRE(hub.admin("POST", "/api/v1/devices/field-01/assign", R"({"bucket":"mission"})").status == 200);
-  auto enrolled = enroll_device(invited.json.text("code"), device.dir);
+  auto enrolled = enroll_device(code, device.dir);
   REQUIRE_MESSAGE(enrolled.ok(), (enrolled.ok() ? "" : enrolled.error().message));
-  CHECK(hub.audit("demilune:EnrollDevice") == Lines{"enroll/field-01 done"});
+  CHECK(hub.audit("demilune:EnrollDevice") == Lines{"enroll/field-01 done", "enroll/field-01 refused"});
   CHECK(hub.audit("demilune:AssignBucket") == Lines{"node-admin/hub done"});
   device.key = hub.key;
   device.region = "field-01";
