@@ -3,6 +3,8 @@
 #include <rocksdb/db.h>
 #include <rocksdb/file_system.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "crypto/hash.h"
 #include "storage/local/plant.h"
@@ -14,6 +16,7 @@ namespace {
 constexpr size_t kFewRows = 64;           // a range of so few is erased row by row: no range tombstone is left
 constexpr size_t kBatchHeaderBytes = 12;  // RocksDB's own sequence and count, set by it later
 constexpr uint64_t kWatermarkLag = kRingSlots / 2;
+constexpr uint64_t kWorthGivingBack = 1ull << 20;
 
 rocksdb::Slice slice(BytesView b) { return {b.data(), b.size()}; }
 BytesView view_of(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
@@ -122,6 +125,42 @@ uint64_t Instance::unwritten_bytes() const {
   uint64_t bytes = 0;
   return db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes) ? bytes : 0;
 }
+
+Instance::Values Instance::values() const {
+  Values out;
+  db_->GetIntProperty(rocksdb::DB::Properties::kLiveBlobFileSize, &out.bytes);
+  db_->GetIntProperty(rocksdb::DB::Properties::kLiveBlobFileGarbageSize, &out.garbage);
+  return out;
+}
+
+Result<void> Instance::rewrite_values(bool on) {
+  if (on == rewrites_values_) return {};
+  auto status = db_->SetOptions({{"enable_blob_garbage_collection", on ? "true" : "false"}});
+  if (!status.ok()) return to_error(status);
+  rewrites_values_ = on;
+  return {};
+}
+
+// First keys alone, which tells how much of the blob files is garbage; then the oldest of these are written anew.
+Result<void> Instance::give_back(uint64_t free_bytes) {
+  rocksdb::CompactRangeOptions keys;
+  keys.exclusive_manual_compaction = false;
+  keys.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  keys.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kDisable;
+  auto status = db_->CompactRange(keys, nullptr, nullptr);
+  auto [all, garbage] = values();
+  if (status.ok() && garbage >= kWorthGivingBack) {
+    auto rewrite = keys;
+    rewrite.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+    rewrite.blob_garbage_collection_age_cutoff =
+        std::min(1.0, static_cast<double>(free_bytes) / 2 / static_cast<double>(all));
+    status = db_->CompactRange(rewrite, nullptr, nullptr);
+  }
+  if (status.ok() || status.IsIncomplete() || status.IsManualCompactionPaused()) return {};
+  return to_error(status);
+}
+
+void Instance::stop_giving_back() { db_->DisableManualCompaction(); }
 
 Result<void> Instance::verify_files() const {
   auto status = db_->VerifyFileChecksums({});

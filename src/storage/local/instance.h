@@ -52,6 +52,17 @@ class Instance {
   enum class Mark { kMoves, kStays };  // whether the watermark asks for this commit from now on
   // One batch, one sync; what it fails with is open.
   Result<void> write(const Overlay& rows, Mark mark);
+  struct Values {
+    uint64_t bytes = 0, garbage = 0;  // of blob files; garbage as far as compaction has met it
+  };
+  Values values() const;
+  // Whether compactions write the values that they meet anew, which drops garbage and may need as much space as all
+  // values take.
+  Result<void> rewrite_values(bool on);
+  // Gives the disk back what erased values hold, in steps that write at most half of free_bytes. Slow; not for the
+  // committer's thread. stop_giving_back() ends it early, for good.
+  Result<void> give_back(uint64_t free_bytes);
+  void stop_giving_back();
   // What was committed and lies in the log and in memory only: it will be written a second time, into tables.
   uint64_t unwritten_bytes() const;
   // Reads every table and blob file and compares the checksum recorded for it. Errors: kCorrupt (the first damaged
@@ -75,6 +86,7 @@ class Instance {
   std::shared_ptr<void> env_;  // of RocksDB; outlives db_
   std::unique_ptr<rocksdb::DB> db_;
   Tip tip_;
+  bool rewrites_values_ = false;
 };
 
 // An instance as a view of its newest state. The instance outlives it.

@@ -11,6 +11,7 @@ namespace {
 
 constexpr Millis kReaderPoll{5};
 constexpr unsigned kMaxWaitTicks = 50;
+constexpr unsigned kGiveBackRounds = 3;  // of the reclaimer
 }  // namespace
 
 Result<std::unique_ptr<LocalPartition>> LocalPartition::examine(InstancePlan plan, FatalHandler fatal) {
@@ -87,8 +88,30 @@ Result<void> LocalPartition::check_reserve(uint64_t bytes) const {
   if (space.free_bytes >= wanted) return {};
   return error(Code::kNoSpace,
                "the disk has " + std::to_string(space.free_bytes >> 20) + " MiB free; " +
-                   std::to_string(reserve >> 20) + " MiB are kept for deletes and bookkeeping",
+                   std::to_string((wanted - bytes) >> 20) + " MiB are kept for deletes and bookkeeping",
                "Delete something, or add space.");
+}
+
+void LocalPartition::mind_space() {
+  auto open = find_instance();
+  auto space = plan_.fs.disk_space(plan_.dir);
+  if (!open || !space.ok() || plan_.limits.reserve_percent == 0) return;
+  auto less = [](uint64_t a, uint64_t b) { return a > b ? a - b : 0; };
+  uint64_t usable = less(space->free_bytes, open->unwritten_bytes());
+  uint64_t spare = less(usable, plan_.limits.reserve_bytes(space->total_bytes));
+  auto [bytes, garbage] = open->values();
+  bool roomy = spare > 2 * bytes;  // twice: others write meanwhile
+  auto done = open->rewrite_values(roomy);
+  bool wanted = spare == 0 || (!roomy && garbage >= bytes / 4);
+  if (done.ok() && erased_ > 0 && wanted && ++rounds_ % kGiveBackRounds == 0) {
+    erased_ = 0;
+    done = open->give_back(usable);
+  }
+  if (!done.ok()) log_warn("storage", "partition '{}': making space: {}", plan_.name, done.error().message);
+}
+
+void LocalPartition::stop_giving_back() {
+  if (auto open = find_instance()) open->stop_giving_back();
 }
 
 void LocalPartition::die(const Error& why) {
@@ -124,6 +147,8 @@ Result<void> LocalPartition::apply(const Overlay& rows) {
   open.reset();
   if (!written.ok()) return fail_write(std::move(written).error());
   quiet_ = false;
+  erased_ += rows.ranges().size() +
+             static_cast<uint64_t>(std::ranges::count_if(rows.rows(), [](const auto& row) { return !row.second; }));
   return {};
 }
 

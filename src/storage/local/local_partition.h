@@ -31,6 +31,10 @@ class LocalPartition : public Partition, private Engine {
   // Whether a write of `bytes` more leaves the reserve alone; what memory still has to write counts as written.
   // Errors: kNoSpace, kIo.
   Result<void> check_reserve(uint64_t bytes) const;
+  // Holds the engine's own work within what is free, and gives the disk back what erased rows held where compactions
+  // do not. Slow; the reclaimer's thread. stop_giving_back() ends it early.
+  void mind_space();
+  void stop_giving_back();
   // Not repairable while running: tells why and, unless a test's handler returns, ends the process.
   void die(const Error& why);
 
@@ -60,6 +64,8 @@ class LocalPartition : public Partition, private Engine {
   std::unique_ptr<View> newest_;  // of instance_; the committer thread's, which alone closes it
   bool quiet_ = true;             // the newest commit is an empty one
   unsigned wait_ticks_ = 0, next_wait_ = 1;
+  std::atomic<uint64_t> erased_{0};  // rows, since they were last given back
+  unsigned rounds_ = 0;              // of mind_space()
   std::unique_ptr<Committer> committer_;
 };
 

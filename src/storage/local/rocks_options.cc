@@ -71,7 +71,9 @@ void set_blob_files(rocksdb::Options& o, const LocalLimits& limits) {
   o.enable_blob_files = true;
   o.min_blob_size = 512;
   o.blob_file_size = limits.blob_file_bytes;
-  o.enable_blob_garbage_collection = true;  // both thresholds, or deleted space does not come back
+  // Switched on where there is space for it (LocalPartition::mind_space). Both thresholds, or deleted space does not
+  // come back.
+  o.enable_blob_garbage_collection = limits.reserve_percent == 0;
   o.blob_garbage_collection_age_cutoff = 1.0;
   o.blob_garbage_collection_force_threshold = 0.5;
   o.compression = rocksdb::kNoCompression;

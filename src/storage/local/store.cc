@@ -127,11 +127,14 @@ void Local::keep_reclaiming() {
     auto freed = reclaim();
     if (!freed.ok() && freed.error().code != Code::kCancelled)
       log_warn("storage", "freeing bodies waits: {}", freed.error().message);
+    for (auto& [name, part] : parts_) part.rows->mind_space();
   }
 }
 
 void Local::stop() {
   stopping_.stop();
+  for (auto& [name, part] : parts_)
+    if (part.rows) part.rows->stop_giving_back();
   reclaimer_.join();
   watermarks_.join();
   for (auto& [name, part] : parts_) part.rows->stop();
