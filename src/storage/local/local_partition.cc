@@ -84,7 +84,7 @@ Result<void> LocalPartition::check_reserve(uint64_t bytes) const {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   uint64_t reserve = plan_.limits.reserve_bytes(space.total_bytes);
   auto open = find_instance();
-  uint64_t wanted = reserve + bytes + (open ? open->unwritten_bytes() : 0);
+  uint64_t wanted = reserve + bytes + (open && reserve > 0 ? open->unwritten_bytes() : 0);
   if (space.free_bytes >= wanted) return {};
   return error(Code::kNoSpace,
                "the disk has " + std::to_string(space.free_bytes >> 20) + " MiB free; " +
