@@ -2,6 +2,12 @@
 outside_clients() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/clients "$@"; }
 outside_fleet() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/fleet "$@"; }
 outside_cut_off() { ensure_venv && .venv/bin/python tests/fleet/cut_off.py "$@"; }
+outside_disk() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/disk "$@"; }
 outside_bad_input() { python3 tests/bad_input/garbage.py "$@"; }
 outside_kill() { python3 tests/chaos/kill.py "$@"; }
+# The harness must find a server that loses what it acknowledges; only a debug build can be told to be one.
+outside_kill_planted() {
+  ! grep -qa DEMILUNE_PLANT build/demilune || { echo "the release build has planted bugs in it" >&2; return 1; }
+  DEMILUNE=build/debug/src/app/demilune DEMILUNE_PLANT=early-ack python3 tests/chaos/kill.py --expect-loss --rounds 10 "$@"
+}
 outside_bounded() { python3 tests/bounded/bounded.py "${@:-all}"; }

@@ -144,10 +144,12 @@ cmd_check() {
   step "clang-tidy on the last commit" cmd_tidy
   step "release build" cmd_build release
   step "real clients" pytest_step clients outside_clients
-  step "fleet: enrolment, identity, jobs" pytest_step fleet outside_fleet
+  step "fleet: enrolment, identity, conflicts, jobs" pytest_step fleet outside_fleet
   step "real clients at a device that is cut off" pytest_step cut-off outside_cut_off
+  step "full and failing disks" pytest_step disk outside_disk
   step "bad input" campaign bad-input outside_bad_input
   step "SIGKILL under load" campaign kill outside_kill
+  step "SIGKILL finds a planted loss" campaign kill-planted outside_kill_planted
   step "bounded memory and files" campaign bounded outside_bounded
   step "demo" campaign demo build/demilune demo --check
   step "fuzzing, 60 s a target" fuzz_all 60

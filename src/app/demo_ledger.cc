@@ -36,6 +36,17 @@ void DemoLedger::settled(const std::string& key, const std::string& hash) {
   now_[key] = {hash};
 }
 
+void DemoLedger::deleted_beside(const std::string& node) {
+  std::lock_guard guard(m_);
+  by_node_[node]++;
+}
+
+void DemoLedger::settled_gone(const std::string& key) {
+  std::lock_guard guard(m_);
+  now_.erase(key);
+  gone_.insert(key);
+}
+
 uint64_t DemoLedger::acknowledged() const {
   std::lock_guard guard(m_);
   uint64_t n = 0;

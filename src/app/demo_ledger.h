@@ -21,7 +21,10 @@ class DemoLedger {
   void unanswered(const std::string& key);
   // Both sides wrote: the other side's content stands beside the expected one until settled() names the kept one.
   void wrote_beside(const std::string& node, const std::string& key, const std::string& hash);
+  // The other side changed it: what it wrote stays current beside the delete.
+  void deleted_beside(const std::string& node);
   void settled(const std::string& key, const std::string& hash);
+  void settled_gone(const std::string& key);  // the delete was kept
 
   uint64_t acknowledged() const;
   std::map<std::string, uint64_t> acknowledged_by_node() const;

@@ -27,13 +27,23 @@ Result<void> play_one(DemoWorld& w, DemoNode& node, size_t which) {
   const std::string& who = node.person().name;
   DL_OK(w.upload(node, changed(both, who), DemoWorld::Beside::kYes));
   w.conflicts.insert(w.conflicts.end(), both.begin(), both.end());
+  // One that ben deleted is changed here, one that he changed is deleted here: conflicts, too.
+  const std::string deleted_here = w.documents[which * 40 + 1];
+  const std::string deleted_there = w.documents[(2 * kConflictsEach + which) * 40];
+  DL_OK(w.upload(node, changed({deleted_here}, who)));
+  DL_OK(w.delete_keys(node, {deleted_there}, DemoWorld::Beside::kYes));
+  w.deleted_here.insert(deleted_here);
+  w.deleted_there.insert(deleted_there);
+  w.conflicts.insert(w.conflicts.end(), {deleted_here, deleted_there});
   auto files = changed(alone, who);
   for (size_t i = 0; i < kNewEach; i++)
     files.emplace_back(fmt::format("{}/plan-{:02}.txt", node.name(), i), fmt::format("plan {} of {}\n", i, who));
   DL_OK(w.upload(node, files));
   DL_OK(w.delete_keys(node, gone));
-  say(fmt::format("At {} {} changed {} objects that ben changed too and {} others, deleted {} and wrote {} new ones.",
-                  node.name(), who, both.size(), alone.size(), gone.size(), kNewEach));
+  say(fmt::format(
+      "At {} {} changed {} objects that ben changed too and {} others, deleted {} and wrote {} new ones; and "
+      "changed one that ben deleted, and deleted one that he changed.",
+      node.name(), who, both.size(), alone.size(), gone.size(), kNewEach));
   return {};
 }
 
@@ -82,33 +92,47 @@ Result<Json> list_conflicts(DemoNode& node) {
   return *conflicts;
 }
 
-// One conflict: device, person and time of each version are named, both contents can be read, the device's is kept.
+// What one version of a conflict is: its content's hash, empty for a delete. Errors: it is not named as it must be.
+Result<std::string> content_of(DemoWorld& w, DemoS3& client, const std::string& key, const Json& v) {
+  if (v.text("device").empty() || v.text("principal").empty() || v.text("written").empty())
+    return error(Code::kInternal, "conflict show lacks device, person or time: " + format::write_json(v));
+  if (v.text("kind") == "delete-marker") {
+    if (v.text("current") == "true") return error(Code::kInternal, "a delete hides what was written: " + key);
+    return std::string();
+  }
+  DL_TRY(auto hash, client.get_hash(kDemoBucket, key, v.text("version")));
+  if (!w.ledger.expected(key).contains(hash))
+    return error(Code::kCorrupt, "a version of " + key + " has a content nobody wrote");
+  return hash;
+}
+
+// One conflict: device, person and time of each version are named, contents can be read, ben's is kept.
 Result<void> settle(DemoWorld& w, DemoS3& client, const std::string& key, bool tell) {
   std::string object = std::string("s3://") + kDemoBucket + "/" + key;
   DL_TRY(auto shown, w.hub->command({"conflict", "show", object}));
   const Json* versions = shown.find("versions");
   if (!versions || !versions->is_array() || versions->items().size() < 2)
     return error(Code::kInternal, "conflict show names fewer than two versions of " + key);
-  auto expected = w.ledger.expected(key);
   std::string keep, kept_hash;
+  size_t deletes = 0;
   if (tell) say_line("    " + object);
   for (const auto& v : versions->items()) {
-    std::string device = v.text("device"), person = v.text("principal"), written = v.text("written");
-    if (device.empty() || person.empty() || written.empty())
-      return error(Code::kInternal, "conflict show lacks device, person or time: " + format::write_json(v));
-    DL_TRY(auto hash, client.get_hash(kDemoBucket, key, v.text("version")));
-    if (!expected.contains(hash)) return error(Code::kCorrupt, "a version of " + key + " has a content nobody wrote");
-    if (person.find("ben") != std::string::npos) {
+    DL_TRY(auto hash, content_of(w, client, key, v));
+    if (hash.empty()) deletes++;
+    if (v.text("principal").find("ben") != std::string::npos) {
       keep = v.text("version");
       kept_hash = hash;
     }
     if (tell)
-      say_line(fmt::format("      version {}  by {} at {}, {}{}", v.text("version"), person, device, written,
+      say_line(fmt::format("      {} {}  by {} at {}, {}{}", hash.empty() ? "delete " : "version", v.text("version"),
+                           v.text("principal"), v.text("device"), v.text("written"),
                            v.text("current") == "true" ? ", current" : ""));
   }
   if (keep.empty()) return error(Code::kInternal, "no version of " + key + " is ben's: " + format::write_json(shown));
+  if (deletes != w.deleted_here.count(key) + w.deleted_there.count(key))
+    return error(Code::kInternal, "the delete of " + key + " is not named: " + format::write_json(shown));
   DL_TRY(auto resolved, w.hub->command({"conflict", "resolve", object, "--keep", keep}));
-  w.ledger.settled(key, kept_hash);
+  kept_hash.empty() ? w.ledger.settled_gone(key) : w.ledger.settled(key, kept_hash);
   w.conflicts_settled++;
   return {};
 }
@@ -160,15 +184,14 @@ Result<void> play_conflicts(DemoWorld& w) {
   }
   say(
       fmt::format("`demilune conflict list` shows {} conflicts on every node: exactly the objects that both sides "
-                  "changed. Each names its versions:",
+                  "changed, or one changed and the other deleted. Each names its versions:",
                   shown.size()));
   DL_TRY(auto client, w.hub->s3());
-  bool first = true;
-  for (const auto& key : wanted) {
-    DL_OK(settle(w, *client, key, first));
-    first = false;
-  }
-  say("Both contents can be read by their version. `conflict resolve --keep` settled each with ben's version.");
+  const std::set<std::string> told{w.conflicts.front(), *w.deleted_here.begin(), *w.deleted_there.begin()};
+  for (const auto& key : wanted) DL_OK(settle(w, *client, key, told.contains(key)));
+  say("Contents can be read by their version; a change stays in sight beside a delete. `conflict resolve --keep` "
+      "settled "
+      "each with what ben did, his deletes, too.");
   DL_OK(wait_same(w));
   for (auto* node : w.nodes())
     DL_OK(wait_until("no conflict is left at " + node->name(), kMeeting, [&]() -> Result<bool> {

@@ -114,7 +114,7 @@ Result<void> DemoWorld::upload(DemoNode& node, const std::vector<std::pair<std::
   return storage::remove_tree(storage::posix_file_system(), from);
 }
 
-Result<void> DemoWorld::delete_keys(DemoNode& node, const std::vector<std::string>& keys) {
+Result<void> DemoWorld::delete_keys(DemoNode& node, const std::vector<std::string>& keys, Beside beside) {
   Json objects = Json::array();
   for (const auto& key : keys) objects.push(Json::object().set("Key", key));
   std::string file = dir + "/tmp/delete.json";
@@ -125,7 +125,8 @@ Result<void> DemoWorld::delete_keys(DemoNode& node, const std::vector<std::strin
   const Json* deleted = answer.find("Deleted");
   if (answer.find("Errors") || !deleted || deleted->items().size() != keys.size())
     return error(Code::kInternal, "delete-objects did not delete all: " + out);
-  for (const auto& key : keys) ledger.deleted(node.name(), key);
+  for (const auto& key : keys)
+    beside == Beside::kYes ? ledger.deleted_beside(node.name()) : ledger.deleted(node.name(), key);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,10 +26,11 @@ struct DemoWorld {
   std::unique_ptr<net::CutProxy> link1, link2;
   DemoLedger ledger;
 
-  std::vector<std::string> documents;  // keys of the real files, sorted
-  std::vector<std::string> conflicts;  // keys that both sides changed
-  std::vector<std::string> skipped;    // steps that this machine cannot play, and why
-  pid_t service_pid = 0;               // the process in the service's container; 0 without containers
+  std::vector<std::string> documents;                 // keys of the real files, sorted
+  std::vector<std::string> conflicts;                 // keys that both sides changed
+  std::set<std::string> deleted_here, deleted_there;  // of these: ben deleted, another changed; and the other way round
+  std::vector<std::string> skipped;                   // steps that this machine cannot play, and why
+  pid_t service_pid = 0;                              // the process in the service's container; 0 without containers
   uint64_t data_bytes = 0;
   size_t conflicts_seen = 0, conflicts_settled = 0;
   uint64_t lost = 0;
@@ -44,7 +46,7 @@ struct DemoWorld {
   enum class Beside { kNo, kYes };
   Result<void> upload(DemoNode& node, const std::vector<std::pair<std::string, Bytes>>& files,
                       Beside beside = Beside::kNo);
-  Result<void> delete_keys(DemoNode& node, const std::vector<std::string>& keys);
+  Result<void> delete_keys(DemoNode& node, const std::vector<std::string>& keys, Beside beside = Beside::kNo);
 
  private:
   Result<void> make_people();

@@ -51,11 +51,11 @@ Result<void> write_decision(Work& work, BytesView key, const Decision& decision,
     if (layer && layer->is == StoredRows::Layer::Is::kAdded) {
       DL_OK(write_added(work, hash, *layer, csn, state));
     } else if (layer && layer->is == StoredRows::Layer::Is::kEnded) {
-      DL_TRY(Known known, load_known(work.batch(), hash));
-      // It waited for its body: the home is past it now.
-      if (known.is_version() && known.row.status == Status::kTentative) DL_OK(mark_decided(work, known.record));
+      DL_TRY(Known ended, load_known(work.batch(), hash));
       DL_OK(work.bury(hash, key, csn, false, due));
       std::erase(state.nulls, hash);
+      // One whose turn passed while its body was on its way: the body is not waited for any more.
+      if (ended.is_version() && ended.row.status == Status::kTentative) DL_OK(mark_decided(work, ended.record));
     } else {
       DL_OK(write_attributes(work, key, hash, layer, csn));
     }

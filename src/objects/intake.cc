@@ -70,12 +70,16 @@ Intake::Intake(storage::BlobStore* blobs, uint64_t size, std::optional<format::C
   if (checksum) checksum_.emplace(*checksum);
 }
 
+Result<void> Intake::open() {
+  if (!blobs_ || writer_ || size_ == 0) return {};
+  DL_TRY(writer_, blobs_->create(size_));
+  return {};
+}
+
 Result<void> Intake::append(BytesView data) {
   if (data.empty()) return {};
   if (data.size() > size_ - taken_) return incomplete(taken_ + data.size(), size_);
-  if (blobs_ && !writer_) {
-    DL_TRY(writer_, blobs_->create(size_));
-  }
+  DL_OK(open());
   md5_.update(data);
   sha256_.update(data);
   if (checksum_) checksum_->update(data);
@@ -104,6 +108,8 @@ Task<Received> receive(const Deps* deps, storage::BlobStore* blobs, uint64_t siz
   auto buffer = std::make_shared<Bytes>(std::min<uint64_t>(size, limits::kTransferBytes), '\0');
   const bool on_loop = size <= limits::kOnLoopBytes;
   uint64_t left = size;
+  // What does not fit is refused before the client sends it: it may wait for "100 Continue".
+  if (!on_loop) DL_CO_OK(co_await net::run_blocking(*deps->runtime, [intake] { return intake->open(); }));
   while (left > 0) {
     const size_t want = std::min<uint64_t>(left, buffer->size());
     DL_CO_TRY(size_t got, co_await read_full(source, buffer->data(), want));

@@ -23,6 +23,8 @@ struct Received {
 class Intake {
  public:
   Intake(storage::BlobStore* blobs, uint64_t size, std::optional<format::ChecksumKind> checksum);
+  // Makes place for the body; append() does it where this was not called. Errors: kNoSpace.
+  Result<void> open();
   Result<void> append(BytesView data);
   // Errors: kInvalid (kIncompleteBody) when fewer bytes came than announced.
   Result<Received> finish();

@@ -1,11 +1,15 @@
 """What the tests of failing and full disks share."""
 
+import concurrent.futures
 import hashlib
 import random
 
 import pytest
 
 from tests.support import sigv4
+
+
+LANES = 4
 
 
 def pytest_collection_modifyitems(items):
@@ -20,7 +24,6 @@ class Ledger:
         self.node = node
         self.bucket = bucket
         self.acknowledged = {}
-        self.random = random.Random(f"ledger {bucket}")
 
     def call(self, method, key="", query=(), body=b""):
         """One request on a connection of its own, so that a restart between two does not matter."""
@@ -28,7 +31,7 @@ class Ledger:
 
     def put(self, key, size, connection=None):
         """The answer; 200 counts as acknowledged."""
-        body = self.random.randbytes(size)
+        body = random.Random(f"{self.bucket} {key}").randbytes(size)
         path = f"/{self.bucket}/{key}"
         answer = sigv4.call(self.node.endpoint(), "PUT", path, (), None, body, connection=connection)
         if answer.status == 200:
@@ -36,14 +39,37 @@ class Ledger:
         return answer
 
     def fill(self, size, name="fill", at_most=20000):
-        """PUTs until one is refused; that answer, and how many went before."""
-        connection = sigv4.connect(self.node.endpoint())
-        for number in range(at_most):
-            answer = self.put(f"{name}-{number:05}", size, connection)
-            if answer.status != 200:
-                connection.close()
-                return answer, number
-        raise AssertionError(f"{at_most} objects of {size} bytes, and the disk is not full")
+        """PUTs over a few connections until each is refused; the answers that refused, and how many were taken."""
+
+        def run(lane):
+            connection = sigv4.connect(self.node.endpoint())
+            for number in range(at_most):  # bounded, or a disk that never fills would hang here
+                answer = self.put(f"{name}-{lane}-{number:05}", size, connection)
+                if answer.status != 200:
+                    connection.close()
+                    return answer
+            raise AssertionError(f"{at_most} objects of {size} bytes, and the disk is not full")
+
+        before = len(self.acknowledged)
+        with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+            refused = list(pool.map(run, range(LANES)))
+        return refused, len(self.acknowledged) - before
+
+    def delete_many(self, keys):
+        """Each must be answered 204."""
+
+        def run(lane):
+            endpoint = self.node.endpoint()
+            connection = sigv4.connect(endpoint)
+            for key in keys[lane::LANES]:
+                answer = sigv4.call(endpoint, "DELETE", f"/{self.bucket}/{key}", connection=connection)
+                assert answer.status == 204, f"DELETE {key}: {answer}"
+            connection.close()
+
+        with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+            list(pool.map(run, range(LANES)))
+        for key in keys:
+            del self.acknowledged[key]
 
     def delete(self, key):
         answer = self.call("DELETE", key)
@@ -53,13 +79,14 @@ class Ledger:
 
     def check(self):
         """Everything acknowledged is listed and has its content, and nothing else is there."""
-        connection = sigv4.connect(self.node.endpoint())
+        assert self.listed() == set(self.acknowledged)
+        endpoint = self.node.endpoint()
+        connection = sigv4.connect(endpoint)
         for key, want in self.acknowledged.items():
-            answer = sigv4.call(self.node.endpoint(), "GET", f"/{self.bucket}/{key}", connection=connection)
+            answer = sigv4.call(endpoint, "GET", f"/{self.bucket}/{key}", connection=connection)
             assert answer.status == 200, f"GET {key}: {answer}"
             assert hashlib.sha256(answer.body).hexdigest() == want, f"{key} has another content"
         connection.close()
-        assert self.listed() == set(self.acknowledged)
 
     def listed(self):
         keys, token = set(), None

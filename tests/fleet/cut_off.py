@@ -59,6 +59,7 @@ def play(hub, device, options):
     at_device, at_hub = make_client(device.endpoint()), make_client(hub.endpoint())
     here = objects(at_device)
     wait_until("the hub shows what the device does", lambda: objects(at_hub) == here, seconds=120)
+    device.wait_settled(BUCKET, seconds=120)
     assert "readme" in here and objects(at_device) == here
     for key in here:
         body = at_hub.get_object(Bucket=BUCKET, Key=key)["Body"].read()

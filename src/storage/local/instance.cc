@@ -135,7 +135,22 @@ Result<void> Instance::verify_files() const {
 // Values from 512 bytes on lie in blob files, which tables point into. A blob file goes when nothing points into it, so
 // its living values are moved: of the oldest files first, as many as hold `budget` living bytes, because until the end
 // of the compaction both copies are there.
-Result<bool> Instance::reclaim_blob_files(uint64_t least_garbage, uint64_t budget) {
+Result<bool> Instance::reclaim_blob_files(const Reclaim& plan) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  options.canceled = &closing_;
+  auto compact = [&]() -> Result<bool> {
+    auto status = db_->CompactRange(options, nullptr, nullptr);
+    if (status.IsManualCompactionPaused()) return false;
+    if (!status.ok()) return to_error(status);
+    return true;
+  };
+  if (plan.look) {
+    options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kDisable;
+    DL_TRY(bool looked, compact());
+    if (!looked) return false;
+  }
   rocksdb::ColumnFamilyMetaData all;
   db_->GetColumnFamilyMetaData(db_->DefaultColumnFamily(), &all);
   auto& files = all.blob_files;
@@ -143,24 +158,17 @@ Result<bool> Instance::reclaim_blob_files(uint64_t least_garbage, uint64_t budge
             [](const auto& a, const auto& b) { return a.blob_file_number < b.blob_file_number; });
   uint64_t total = 0, garbage = 0;
   for (const auto& file : files) total += file.total_blob_bytes, garbage += file.garbage_blob_bytes;
-  if (garbage < least_garbage || garbage * 2 < total) return false;
+  if (files.empty() || garbage < plan.least_garbage || garbage * 100 < total * plan.least_percent) return false;
   size_t moved = 0;
   for (uint64_t living = 0; moved < files.size(); moved++) {
     living += files[moved].total_blob_bytes - files[moved].garbage_blob_bytes;
-    if (moved > 0 && living > budget) break;
+    if (moved > 0 && living > plan.budget) break;
   }
-  rocksdb::CompactRangeOptions options;
-  options.exclusive_manual_compaction = false;
-  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
   // RocksDB takes the first age * count files; half a file more, against rounding down.
   options.blob_garbage_collection_age_cutoff =
       std::min(1.0, (static_cast<double>(moved) + 0.5) / static_cast<double>(files.size()));
-  options.canceled = &closing_;
-  auto status = db_->CompactRange(options, nullptr, nullptr);
-  if (status.IsManualCompactionPaused()) return false;
-  if (!status.ok()) return to_error(status);
-  return true;
+  return compact();
 }
 
 Result<void> Instance::flush_watermark() {

@@ -58,10 +58,16 @@ class Instance {
   // Reads every table and blob file and compares the checksum recorded for it. Errors: kCorrupt (the first damaged
   // file), kIo.
   Result<void> verify_files() const;
-  // Gives space back when at least half of the bytes in blob files, and `least_garbage`, are of deleted rows: moves
-  // what lives in the oldest of them, about `budget` bytes at most. True when it did; slow, one thread at a time, any
-  // other may go on reading and writing. Errors: kIo, kNoSpace.
-  Result<bool> reclaim_blob_files(uint64_t least_garbage, uint64_t budget);
+  // When values in blob files are worth being moved, and how much at a time.
+  struct Reclaim {
+    uint64_t least_garbage = 0;   // bytes of deleted values
+    unsigned least_percent = 50;  // of all values
+    uint64_t budget = 0;          // about so many bytes of living values are moved at most
+    bool look = false;            // first make compactions meet the deletions that they did not meet yet
+  };
+  // Gives the space of deleted values back: moves what lives in the oldest blob files. True when it did. Slow; one
+  // thread at a time, any other may go on reading and writing. Errors: kIo, kNoSpace.
+  Result<bool> reclaim_blob_files(const Reclaim& plan);
   // Ends a running reclaim_blob_files soon.
   void stop_reclaiming() { closing_ = true; }
   // Writes the watermark if it is behind.

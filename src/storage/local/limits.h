@@ -30,7 +30,7 @@ struct LocalLimits {
   uint64_t wal_bytes = 128ull << 20;
   uint64_t blob_file_bytes = 64ull << 20;
   uint64_t least_garbage_bytes = 64ull << 20;  // in blob files: so much may lie there before it is given back
-  Millis compact_interval{10'000};
+  Millis compact_interval{3'000};
   uint64_t cache_bytes = 32ull << 20;  // shared by all partitions
   int max_open_files = 256;            // per partition
   uint64_t deletion_window = 16'384;   // rows in a row, of which ...

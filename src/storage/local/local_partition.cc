@@ -11,6 +11,8 @@ namespace {
 
 constexpr Millis kReaderPoll{5};
 constexpr unsigned kMaxWaitTicks = 50;
+constexpr uint64_t kWorthMoving = 1ull << 20;  // garbage, when the disk is short of space
+
 }  // namespace
 
 Result<std::unique_ptr<LocalPartition>> LocalPartition::examine(InstancePlan plan, FatalHandler fatal) {
@@ -79,11 +81,20 @@ Result<void> LocalPartition::verify_files() const {
   return open->verify_files();
 }
 
-Result<bool> LocalPartition::reclaim_space() const {
+Result<bool> LocalPartition::reclaim_space() {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   DL_TRY(auto open, instance());
-  return open->reclaim_blob_files(plan_.limits.least_garbage_bytes,
-                                  std::max(space.free_bytes / 2, plan_.limits.blob_file_bytes));
+  uint64_t unwritten = open->unwritten_bytes();
+  uint64_t usable = space.free_bytes > unwritten ? space.free_bytes - unwritten : 0;
+  Instance::Reclaim plan;
+  plan.least_garbage = plan_.limits.least_garbage_bytes;
+  plan.budget = usable / 2;
+  if (usable < plan_.limits.reserve_bytes(space.total_bytes) && erased_.exchange(0) > 0) {
+    plan.look = true;
+    plan.least_garbage = kWorthMoving;
+    plan.least_percent = 0;
+  }
+  return open->reclaim_blob_files(plan);
 }
 
 void LocalPartition::stop_reclaiming() const {
@@ -94,11 +105,11 @@ Result<void> LocalPartition::check_reserve(uint64_t bytes) const {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   uint64_t reserve = plan_.limits.reserve_bytes(space.total_bytes);
   auto open = find_instance();
-  uint64_t wanted = reserve + bytes + (open ? open->unwritten_bytes() : 0);
+  uint64_t wanted = reserve + bytes + (open && reserve > 0 ? open->unwritten_bytes() : 0);
   if (space.free_bytes >= wanted) return {};
   return error(Code::kNoSpace,
                "the disk has " + std::to_string(space.free_bytes >> 20) + " MiB free; " +
-                   std::to_string(reserve >> 20) + " MiB are kept for deletes and bookkeeping",
+                   std::to_string((wanted - bytes) >> 20) + " MiB are kept for deletes and bookkeeping",
                "Delete something, or add space.");
 }
 
@@ -148,6 +159,8 @@ Result<void> LocalPartition::apply(const Overlay& rows) {
   open.reset();
   if (!written.ok()) return fail_write(std::move(written).error());
   quiet_ = false;
+  erased_ += rows.ranges().size() +
+             static_cast<uint64_t>(std::ranges::count_if(rows.rows(), [](const auto& row) { return !row.second; }));
   return {};
 }
 

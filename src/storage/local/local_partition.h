@@ -26,8 +26,10 @@ class LocalPartition : public Partition, private Engine {
 
   // Writes the watermark if it is behind. Any thread.
   void flush_watermark();
-  // As Instance::reclaim_blob_files, with a budget of half of the free space. Also kUnavailable.
-  Result<bool> reclaim_space() const;
+  // Gives the space of deleted rows back: as soon as there are any when the disk is below its reserve, else when half
+  // of what values take is garbage, and limits.least_garbage_bytes. What is written for it takes half of the free space
+  // at most. True when something was moved. One thread at a time. Errors: Instance::reclaim_blob_files', kUnavailable.
+  Result<bool> reclaim_space();
   // Ends a running reclaim_space soon; the next one does nothing until the partition is opened again.
   void stop_reclaiming() const;
   // As Instance::verify_files. Also kUnavailable.
@@ -66,6 +68,7 @@ class LocalPartition : public Partition, private Engine {
   std::unique_ptr<View> newest_;  // of instance_; the committer thread's, which alone closes it
   bool quiet_ = true;             // the newest commit is an empty one
   unsigned wait_ticks_ = 0, next_wait_ = 1;
+  std::atomic<uint64_t> erased_{0};  // rows, since space was last looked for below the reserve
   std::unique_ptr<Committer> committer_;
 };
 
