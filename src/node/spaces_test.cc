@@ -168,7 +168,7 @@ class Machine {
 struct Pair {
   Pair() {
     hub.control
-        ->change_device("admin", "field-01",
+        ->change_device(audit::Author("admin"), "field-01",
                         [&](const format::DeviceRow*) -> Result<format::DeviceRow> {
                           format::DeviceRow row;
                           row.id = device.site.device;
@@ -210,7 +210,7 @@ struct Pair {
   }
   void change(const std::function<void(format::DeviceRow&)>& how) {
     hub.control
-        ->change_device("admin", "field-01",
+        ->change_device(audit::Author("admin"), "field-01",
                         [&](const format::DeviceRow* row) -> Result<format::DeviceRow> {
                           auto next = *row;
                           how(next);
@@ -266,7 +266,7 @@ constexpr uint8_t kOrigin = 0x07, kJournal = 0x05, kSeal = 0x0f, kUpload = 0x09,
 
 TEST_CASE("a bucket that is assigned and empty is usable once the device heard that it is") {
   Pair p;
-  p.hub.spaces->create_bucket("admin", "mission").value();
+  p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
   p.assign();
   p.meet();
   REQUIRE(p.device.spaces->find_bucket("mission"));
@@ -283,7 +283,7 @@ TEST_CASE("a bucket that is assigned and empty is usable once the device heard t
 
 TEST_CASE("a bucket is not shown before the device heard all of it once") {
   Pair p;
-  p.hub.spaces->create_bucket("admin", "mission").value();
+  p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
   p.put(p.hub, "k", "of the hub");
   p.assign();
   p.projector->run_once().value();
@@ -300,7 +300,7 @@ TEST_CASE("a bucket is not shown before the device heard all of it once") {
 
 TEST_CASE("assign, write, unassign, drain, drop and assign again, several times") {
   Pair p;
-  p.hub.spaces->create_bucket("admin", "mission").value();
+  p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
   auto id = p.hub.spaces->find_bucket("mission")->id;
   for (int round = 0; round < 3; round++) {
     CAPTURE(round);
@@ -337,7 +337,7 @@ TEST_CASE("assign, write, unassign, drain, drop and assign again, several times"
 TEST_CASE(
     "a device that is not told that all is safe at the hub keeps an unassigned bucket, assigned again it has it") {
   Pair p;
-  p.hub.spaces->create_bucket("admin", "mission").value();
+  p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
   p.assign();
   p.meet();
   p.put(p.device, "k", "only the device has it");
@@ -361,7 +361,7 @@ TEST_CASE(
 
 TEST_CASE("uploads in progress at the device go with an unassigned bucket, and do not hold it back") {
   Pair p;
-  p.hub.spaces->create_bucket("admin", "mission").value();
+  p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
   p.assign();
   p.meet();
   auto h = p.device.held("mission");
@@ -396,7 +396,7 @@ TEST_CASE("a drop that the power ends is finished before a bucket that is assign
   for (size_t commits = 1; commits < 9; commits++) {
     CAPTURE(commits);
     Pair p;
-    p.hub.spaces->create_bucket("admin", "mission").value();
+    p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
     p.assign();
     p.meet();
     for (int i = 0; i < 700; i++) p.hub.put("mission", "k" + std::to_string(i), "");
@@ -431,7 +431,7 @@ TEST_CASE("what a lost device left without its content is held and visible, also
     for (bool restart : {false, true}) {
       CAPTURE(restart);
       Pair p;
-      p.hub.spaces->create_bucket("admin", "mission").value();
+      p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
       p.assign();
       p.meet();
       p.put(p.device, "safe", "came whole");
