@@ -116,6 +116,7 @@ cmd_check() {
   step "real clients" client_tests
   step "bad input" campaign bad-input outside_bad_input
   step "SIGKILL under load" campaign kill outside_kill
+  step "a bucket taken and given back" campaign unassign outside_unassign
   step "bounded memory and files" campaign bounded outside_bounded
   step "demo" campaign demo build/demilune demo --check
   for note in "${CHECK_NOTES[@]}"; do echo "failed: $note"; done
