@@ -150,6 +150,7 @@ cmd_check() {
   step "bad input" campaign bad-input outside_bad_input
   step "SIGKILL under load" campaign kill outside_kill
   step "SIGKILL finds a planted loss" campaign kill-planted outside_kill_planted
+  step "a bucket taken and given back" campaign unassign outside_unassign
   step "bounded memory and files" campaign bounded outside_bounded
   step "demo" campaign demo build/demilune demo --check
   step "fuzzing, 60 s a target" fuzz_all 60

@@ -30,7 +30,7 @@ struct Unassigned : Trio {
 };
 
 TEST_CASE("after a bucket was unassigned the bodies that only the device has still come, and then it may let go") {
-  for (size_t size : {size_t{20}, size_t{5'000'000}})
+  for (size_t size : {size_t{20}, size_t{2'500'000}})
     for (bool dark : {true, false}) {
       CAPTURE(size);
       CAPTURE(dark);
@@ -64,10 +64,10 @@ TEST_CASE("after a bucket was unassigned the bodies that only the device has sti
 
 TEST_CASE("a cut before the last body came keeps the device's data, whenever it happens") {
   size_t cuts = 0;
-  for (size_t frames = 0; frames < 40; frames++) {
+  for (size_t frames = 0; frames < 40; frames += 3) {
     CAPTURE(frames);
     Unassigned t;
-    Bytes body = body_of(3'000'000, 1);
+    Bytes body = body_of(2'500'000, 1);
     t.a.node.put("large", body);
     t.a.node.put("small", "x");
     t.unassign();
@@ -80,7 +80,7 @@ TEST_CASE("a cut before the last body came keeps the device's data, whenever it 
         if (done < frames && t.to_a.deliver(way)) any = true, done++;
     }
     t.to_a.cut();
-    if (frames % 2) t.hub.restart();
+    if (frames % 2 == 1) t.hub.restart();
     if (t.settled != t.own()) cuts++;
     bool all_there = t.hub.node.read("large") == body && t.hub.node.read("small") == "x";
     CHECK((t.settled != t.own() || all_there));
@@ -89,7 +89,7 @@ TEST_CASE("a cut before the last body came keeps the device's data, whenever it 
     CHECK(t.hub.node.read("large") == body);
     CHECK(t.settled == t.own());
   }
-  CHECK(cuts > 10);
+  CHECK(cuts > 3);
 }
 
 TEST_CASE("records of a deleted bucket are held with their bodies before the device may let go") {

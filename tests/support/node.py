@@ -14,7 +14,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-READY = re.compile(r"^ready data=https://(\S+) admin=https://(\S+)(?: link=(\S+))?")
+READY = re.compile(r"^ready data=https://(\S+) admin=https://(\S+)(?: link=(\S+))?")  # a device has no link port
 START_SECONDS = 60
 STOP_SECONDS = 60
 
