@@ -150,14 +150,16 @@ def test_a_client_of_tls_1_2_is_refused_at_the_link(hub):
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
+def stopped(tmp_path_factory, request):
     """A hub with one object, stopped; and the keys of another one."""
     node = Node(tmp_path_factory.mktemp("stopped"))
+    request.addfinalizer(node.close)
     node.start()
     node.cli("bucket", "create", "box")
     make_client(node.endpoint()).put_object(Bucket="box", Key="k", Body=b"here")
     assert node.stop() == 0
     foreign = Node(tmp_path_factory.mktemp("foreign"))
+    request.addfinalizer(foreign.close)
     foreign.start()
     assert foreign.stop() == 0
     return node, foreign

@@ -52,22 +52,28 @@ class Device(Node):
         return self.ask("sync", "status")["links"][0]
 
     def wait_settled(self, bucket, seconds=60):
-        """Until this device holds all of the bucket and the hub has decided all that was written here."""
+        """Until this device holds all of the bucket and the hub has decided all that was written here.
+
+        The hub is asked, too: a device that has heard nothing yet knows of nothing that is missing.
+        """
+        seen = []
+
+        def row_of(node, peer):
+            status = node.ask("sync", "status")
+            seen.append(status)
+            return next((row for row in status["spaces"] if (row["bucket"], row["peer"]) == (bucket, peer)), None)
 
         def is_settled():
-            nonlocal status
-            status = self.ask("sync", "status")
-            for space in status["spaces"]:
-                if space.get("bucket") == bucket:
-                    return (space["undecided"] == 0 and space["bodies_missing"] == 0
-                            and space["cursor"] == space["newest"] and status["links"][0]["state"] == "connected")
-            return False
+            seen.clear()
+            there = row_of(self.hub, self.name)
+            here = there and row_of(self, self.hub_link()["peer"])
+            return (there and here and here["undecided"] == here["bodies_missing"] == there["bodies_missing"] == 0
+                    and 0 < there["newest"] == there["cursor"] == here["cursor"])
 
-        status = None
         try:
             wait_until(f"{self.name} holds all of {bucket}", is_settled, seconds)
         except AssertionError as late:
-            raise AssertionError(f"{late}\n{status}\n{self.log_tail()}") from None
+            raise AssertionError(f"{late}\n{seen}\n{self.log_tail()}") from None
 
     def close(self):
         super().close()
