@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/commands/sync_tables.h"
 #include "cli/http_api.h"
 
 // The node itself.
@@ -20,27 +21,6 @@ Result<int> up(Session& s, const Args& args) {
   return s.hooks->run_node(o);
 }
 
-void show_links(Session& s, const Json& sync) {
-  s.out.line("");
-  s.out.rows(sync, "links",
-             {{"PEER", "peer"},
-              {"LINK", "state"},
-              {"LAST CONTACT", "age_seconds", As::kAge},
-              {"SENT", "sent_bytes", As::kBytes},
-              {"RECEIVED", "received_bytes", As::kBytes},
-              {"MESSAGE", "message"}});
-  s.out.line("");
-  s.out.rows(sync, "spaces",
-             {{"BUCKET", "bucket"},
-              {"PEER", "peer"},
-              {"CURSOR", "cursor"},
-              {"NEWEST", "newest"},
-              {"UNDECIDED", "undecided"},
-              {"BODIES MISSING", "bodies_missing"},
-              {"BYTES MISSING", "bytes_missing", As::kBytes},
-              {"AS OF", "age_seconds", As::kAge}});
-}
-
 Result<int> status(Session& s, const Args&) {
   DL_TRY(auto answer, s.get("/api/v1/status"));
   s.out.item(answer, {{"Node", "name"},
@@ -60,7 +40,10 @@ Result<int> status(Session& s, const Args&) {
                       {"Workloads", "counts.workloads"},
                       {"Partitions", "partitions", As::kCount}});
   if (s.out.shape() == Shape::kTable)
-    if (const Json* sync = answer.find("sync")) show_links(s, *sync);
+    if (const Json* sync = answer.find("sync")) {
+      s.out.line("");
+      show_sync(s, *sync);
+    }
   return 0;
 }
 

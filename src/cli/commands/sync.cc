@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/commands/sync_tables.h"
 
 namespace dl::cli {
 namespace {
@@ -9,23 +10,7 @@ using As = Column::As;
 void show(Session& s, const Json& sync) {
   if (s.out.shape() != Shape::kTable) return s.out.rows(sync, "spaces", {{"BUCKET", "bucket"}});
   if (const Json* paused = sync.find("paused"); paused && *paused == Json(true)) s.out.line("Sync is paused.");
-  s.out.rows(sync, "links",
-             {{"PEER", "peer"},
-              {"LINK", "state"},
-              {"LAST CONTACT", "age_seconds", As::kAge},
-              {"SENT", "sent_bytes", As::kBytes},
-              {"RECEIVED", "received_bytes", As::kBytes},
-              {"MESSAGE", "message"}});
-  s.out.line("");
-  s.out.rows(sync, "spaces",
-             {{"BUCKET", "bucket"},
-              {"PEER", "peer"},
-              {"CURSOR", "cursor"},
-              {"NEWEST", "newest"},
-              {"UNDECIDED", "undecided"},
-              {"BODIES MISSING", "bodies_missing"},
-              {"BYTES MISSING", "bytes_missing", As::kBytes},
-              {"AS OF", "age_seconds", As::kAge}});
+  show_sync(s, sync);
 }
 
 Result<int> status(Session& s, const Args&) {
