@@ -304,6 +304,14 @@ std::vector<std::string> SimDisk::files() const {
   return out;
 }
 
+uint64_t SimDisk::bytes_in(std::string_view part) const {
+  std::lock_guard lock(m_);
+  uint64_t sum = 0;
+  for (const auto& [path, node] : live_)
+    if (!node->dir && path.find(part) != std::string::npos) sum += node->now.size();
+  return sum;
+}
+
 Bytes SimDisk::content(const std::string& path) const {
   std::lock_guard lock(m_);
   auto node = find(path);

@@ -42,6 +42,8 @@ class SimDisk : public FileSystem {
 
   // --- damage
   std::vector<std::string> files() const;
+  // Of all files whose path has `part` in it, at one moment.
+  uint64_t bytes_in(std::string_view part) const;
   Bytes content(const std::string& path) const;
   void set_content(const std::string& path, Bytes content);  // durable at once
   std::unique_ptr<SimDisk> copy(uint64_t seed) const;        // of what is durable and what is not, faults cleared
