@@ -3,11 +3,13 @@
 
     python3 tests/bounded/bounded.py idle    [--objects 10000] [--limit-mib 64]
     python3 tests/bounded/bounded.py uploads [--count 50] [--mib 16] [--limit-mib 512]     (full: --count 200 --mib 64)
+    python3 tests/bounded/bounded.py large   [--mib 512] [--limit-mib 64]                   (full: --mib 5120)
     python3 tests/bounded/bounded.py mixed   [--seconds 60]                                 (full: --seconds 600)
-    python3 tests/bounded/bounded.py all     the three in their short form
+    python3 tests/bounded/bounded.py all     the four in their short form
 
 idle: resident memory of a hub that holds so many objects, after a restart and after a listing of all.
 uploads: so many PUTs of that size at once; the peak of resident memory. Each body comes back with the right hash.
+large: one PUT of that size; how much it and its GET add to resident memory.
 mixed: writes, reads, listings, deletes, multipart uploads over a fixed set of keys; resident memory and open files at
 the end are at most 10 % (or 4 MiB, or 8 files: what one more file of the store makes) above the highest of the first
 third. Before, buffers are filled once (96 MiB of small objects over few keys): their size is a setting, and a short run
@@ -109,44 +111,60 @@ def seeded_blocks(seed, mib):
         yield number.to_bytes(8, "big") + blocks[source.randrange(2)][8:]
 
 
+def hash_of(number, mib):
+    digest = hashlib.sha256()
+    for block in seeded_blocks(number, mib):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def upload(endpoint, number, mib, payload, start=lambda: None):
+    """PUTs big-NUMBER; `payload`: its hash, or UNSIGNED. `start` is called when all is ready but the sending."""
+    path = f"/{BUCKET}/big-{number}"
+    connection = sigv4.connect(endpoint, timeout=1200)
+    signed = sigv4.sign_headers(endpoint, "PUT", path, (), {"content-length": str(mib * MIB)}, payload=payload)
+    blocks = seeded_blocks(number, mib)
+    start()
+    connection.request("PUT", path, body=blocks, headers=signed)
+    answer = sigv4.Reply(connection.getresponse())
+    connection.close()
+    assert answer.status == 200, answer
+
+
+def check_upload(endpoint, number, wanted):
+    connection = sigv4.connect(endpoint, timeout=1200)
+    path = f"/{BUCKET}/big-{number}"
+    connection.request("GET", path, headers=sigv4.sign_headers(endpoint, "GET", path))
+    response, digest = connection.getresponse(), hashlib.sha256()
+    while block := response.read(MIB):
+        digest.update(block)
+    connection.close()
+    assert digest.hexdigest() == wanted, f"{path} came back with other content"
+
+
 def uploads(node, options):
     make_bucket(node)
-    endpoint, size = node.endpoint(), options.mib * MIB
+    endpoint, mib = node.endpoint(), options.mib or 16
     gate = threading.Barrier(options.count)
     before = node.resident_kib()
-
-    def body_hash(number):
-        digest = hashlib.sha256()
-        for block in seeded_blocks(number, options.mib):
-            digest.update(block)
-        return digest.hexdigest()
-
-    hashes = [body_hash(number) for number in range(options.count)]
-
-    def upload(number):
-        path = f"/{BUCKET}/big-{number}"
-        headers = {"content-length": str(size)}
-        connection = sigv4.connect(endpoint, timeout=600)
-        signed = sigv4.sign_headers(endpoint, "PUT", path, (), headers, payload=hashes[number])
-        blocks = seeded_blocks(number, options.mib)
-        gate.wait()
-        connection.request("PUT", path, body=blocks, headers=signed)
-        answer = sigv4.Reply(connection.getresponse())
-        connection.close()
-        assert answer.status == 200, answer
-
-    in_threads(options.count, upload)
-    hold(f"{options.count} uploads of {options.mib} MiB at once (before: {before / 1024:.1f} MiB)",
+    hashes = [hash_of(number, mib) for number in range(options.count)]
+    in_threads(options.count, lambda number: upload(endpoint, number, mib, hashes[number], gate.wait))
+    hold(f"{options.count} uploads of {mib} MiB at once (before: {before / 1024:.1f} MiB)",
          peak_kib(node) / 1024, options.limit_mib or 512, "MiB")
     for number in range(options.count):
-        connection = sigv4.connect(endpoint)
-        path = f"/{BUCKET}/big-{number}"
-        connection.request("GET", path, headers=sigv4.sign_headers(endpoint, "GET", path))
-        response, digest = connection.getresponse(), hashlib.sha256()
-        while block := response.read(MIB):
-            digest.update(block)
-        connection.close()
-        assert digest.hexdigest() == hashes[number], f"{path} came back with other content"
+        check_upload(endpoint, number, hashes[number])
+
+
+def large(node, options):
+    make_bucket(node)
+    endpoint, mib = node.endpoint(), options.mib or 512
+    before = node.resident_kib()
+    wanted = hash_of(0, mib)
+    upload(endpoint, 0, mib, sigv4.UNSIGNED)
+    limit = options.limit_mib or 64
+    hold(f"one upload of {mib} MiB adds", (peak_kib(node) - before) / 1024, limit, "MiB")
+    check_upload(endpoint, 0, wanted)
+    hold("and its download", (peak_kib(node) - before) / 1024, limit, "MiB")
 
 
 class Samples:
@@ -224,7 +242,7 @@ def read_on(endpoint, buckets, end):
     close()
 
 
-PARTS = {"idle": idle, "uploads": uploads, "mixed": mixed}
+PARTS = {"idle": idle, "uploads": uploads, "large": large, "mixed": mixed}
 
 
 def main():
@@ -232,7 +250,7 @@ def main():
     parser.add_argument("what", choices=[*PARTS, "all"])
     parser.add_argument("--objects", type=int, default=10000)
     parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--mib", type=int, default=16)
+    parser.add_argument("--mib", type=int)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--limit-mib", type=float)
     parser.add_argument("--seed", type=int, default=1)
