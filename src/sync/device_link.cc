@@ -9,7 +9,8 @@
 namespace dl::sync {
 namespace {
 
-constexpr Millis kFirstBackOff{1'000}, kLongestBackOff{60'000};
+// A link that comes back is to be used within seconds. A hub that answered and refused is asked less often.
+constexpr Millis kFirstBackOff{1'000}, kLongestBackOff{8'000}, kRefusedBackOff{60'000};
 constexpr Millis kTick{200};
 
 // For people who look at the link's state: why, and what to do about it.
@@ -148,6 +149,7 @@ Task<void> DeviceLink::Core::dial_loop(std::shared_ptr<Core> core) {
   Millis back_off = kFirstBackOff;
   while (!core->is_stopping()) {
     bool paused = false;
+    Millis longest = kLongestBackOff;
     {
       std::lock_guard lock(core->m);
       paused = core->paused;
@@ -158,7 +160,9 @@ Task<void> DeviceLink::Core::dial_loop(std::shared_ptr<Core> core) {
       auto started = core->config.clock->mono();
       auto ended = co_await session(core);
       core->expire(true);
-      if (ended.ok() || core->config.clock->mono() - started > kLongestBackOff) back_off = kFirstBackOff;
+      bool refused = !ended.ok() && (ended.error().code == Code::kDenied || ended.error().code == Code::kForeign);
+      if (refused) longest = kRefusedBackOff;
+      if (ended.ok() || core->config.clock->mono() - started > kRefusedBackOff) back_off = kFirstBackOff;
       std::lock_guard lock(core->m);
       if (core->state.last_contact && core->state.state == LinkState::kConnected) back_off = kFirstBackOff;
       core->state.state = LinkState::kDown;
@@ -172,9 +176,9 @@ Task<void> DeviceLink::Core::dial_loop(std::shared_ptr<Core> core) {
     }
     if (core->is_stopping()) break;
     if (hurry) continue;
-    auto woken = co_await core->wake.wait(paused ? kLongestBackOff : back_off);
+    auto woken = co_await core->wake.wait(paused ? kRefusedBackOff : back_off);
     if (!woken.ok()) co_return std::move(woken).error();
-    back_off = *woken ? kFirstBackOff : std::min(back_off * 2, kLongestBackOff);
+    back_off = *woken ? kFirstBackOff : std::min(back_off * 2, longest);
   }
   co_return Result<void>();
 }

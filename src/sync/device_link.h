@@ -41,8 +41,8 @@ struct DeviceLinkConfig {
   std::function<void(const BucketId&, uint64_t)> settled;
 };
 
-// The device's side of the link: dials the hub, runs both channels, dials again when they end (1 s, doubling to 60 s;
-// at once after now()). Thread-safe. start() to stop().
+// The device's side of the link: dials the hub, runs both channels, dials again when they end (1 s, doubling to 8 s, to
+// 60 s when the hub refused; at once after now()). Thread-safe. start() to stop().
 class DeviceLink {
  public:
   explicit DeviceLink(DeviceLinkConfig config);
