@@ -23,8 +23,9 @@ def disk(tmp_path, request):
 
 
 @pytest.fixture
-def node(disk):
+def node(disk, tmp_path):
     made = Node(disk / "node")
+    made.log_path = tmp_path / "node.log"  # what it says of a full disk is not kept on that disk
     made.start()
     yield made
     made.close()
