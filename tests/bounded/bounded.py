@@ -11,9 +11,9 @@ idle: resident memory of a hub that holds so many objects, after a restart and a
 uploads: so many PUTs of that size at once; the peak of resident memory. Each body comes back with the right hash.
 large: one PUT of that size; how much it and its GET add to resident memory.
 mixed: writes, reads, listings, deletes, multipart uploads over a fixed set of keys; resident memory and open files at
-the end are at most 10 % (or 4 MiB, or 8 files: what one more file of the store makes) above the highest of the first
-third. Before, buffers and caches are filled (96 MiB of small objects over few keys, then 8,000 writes of the load itself):
-their size is a setting, and a short run would otherwise measure how far they are filled.
+the end are at most 10 % (or 4 MiB, or 8 files: what one more file of the store makes) above the highest of the warm-up
+and the first third. In the warm-up buffers and caches are filled (96 MiB of small objects over few keys, then 8,000
+writes of the load itself): their size is a setting, and a short run would otherwise measure how far they are filled.
 Exit code 0 when all bounds hold; prints what was measured either way. All requests come from --seed.
 """
 
@@ -174,14 +174,22 @@ class Samples:
 
     def __init__(self, node):
         self.node, self.rows = node, []
+        self.warm = 0  # rows of the warm-up
+
+    def watch(self, thread):
+        """Until the thread ends."""
+        while thread.is_alive():
+            self.take()
+            thread.join(0.2)
 
     def take(self):
         self.rows.append((self.node.resident_kib() / 1024, self.node.open_files()))
 
     def check(self):
-        step = max(1, len(self.rows) // 10)
-        print("MiB and files by tenth: " + ", ".join(f"{m:.0f}/{f}" for m, f in self.rows[step - 1::step]))
-        third, tenth = self.rows[:len(self.rows) // 3], self.rows[-max(1, len(self.rows) // 10):]
+        measured = len(self.rows) - self.warm
+        step = max(1, measured // 10)
+        print("MiB and files by tenth: " + ", ".join(f"{m:.0f}/{f}" for m, f in self.rows[self.warm + step - 1::step]))
+        third, tenth = self.rows[:self.warm + measured // 3], self.rows[-max(1, measured // 10):]
         for column, what, unit, least in ((0, "resident memory", "MiB", 4), (1, "open files", "files", 8)):
             early = max(row[column] for row in third)
             late = sorted(row[column] for row in tenth)[len(tenth) // 2]
@@ -197,7 +205,9 @@ def mixed(node, options):
             answer = sigv4.call(node.endpoint(), "PUT", f"/{name}", [("versioning", "")], body=body)
             assert answer.status == 200, answer
     samples = Samples(node)
-    fill_buffers(node)
+    filling = threading.Thread(target=fill_buffers, args=(node,))
+    filling.start()
+    samples.watch(filling)
     over = threading.Event()
     workers = [Worker(number, options.seed, buckets) for number in range(THREADS)]
     threads = [threading.Thread(target=worker.run, args=(
@@ -205,11 +215,14 @@ def mixed(node, options):
     threads.append(threading.Thread(target=read_on, args=(node.endpoint(), buckets, over)))
     for thread in threads:
         thread.start()
-    # Caches are filled by work, not by time: a slow machine would otherwise measure how far they are filled.
+    # Buffers fill and are written out, caches fill: by work, not by time. How high that goes belongs to the first third,
+    # or a slow machine would measure how far they are filled.
     pause = threading.Event()
     warm_until = time.monotonic() + WARM_UP_SECONDS
     while sum(worker.acknowledged for worker in workers) < WARM_UP_WRITES and time.monotonic() < warm_until:
+        samples.take()
         pause.wait(0.2)
+    samples.warm = len(samples.rows)
     end = time.monotonic() + options.seconds
     while time.monotonic() < end:
         samples.take()
