@@ -14,6 +14,8 @@ Error out_of_place(const char* what) {
   return error(Code::kInvalid, std::string("the other side sent ") + what, "Update the older of the two nodes.");
 }
 
+constexpr unsigned kMaxBegun = 100;  // times that one session bears a space to be begun anew
+
 bool has(const std::vector<BucketId>& in, const BucketId& id) {
   return std::find(in.begin(), in.end(), id) != in.end();
 }
@@ -165,9 +167,12 @@ Result<void> MetaSession::on_space_hello(const format::SpaceHello& hello, Frames
     }
   }
   // A second hello: the other side let the space go meanwhile and begins anew. Both tell each other where they are.
-  if (auto before = states_.find(hello.space); before != states_.end() && before->second.heard) forget(before->second);
+  auto before = states_.find(hello.space);
+  bool renewed = before != states_.end() && (before->second.heard || before->second.renewed);
+  if (before != states_.end() && before->second.heard) forget(before->second);
   DL_OK(greet({hello.space}, out));
   auto& state = states_[hello.space];
+  state.renewed = renewed;
   state.heard = true;
   if (spaces_.is_home(hello.space)) {
     if (hello.epoch > state.epoch || (hello.epoch == state.epoch && hello.csn > state.known))
@@ -256,7 +261,21 @@ Result<void> MetaSession::on_history(const format::HistoryFrame& frame, Frames& 
   if (!frame.last_part) return {};
   auto stretch = std::move(*state.arriving);
   state.arriving.reset();
-  DL_OK(spaces_.take_history(peer_, frame.space, stretch));
+  auto taken = spaces_.take_history(peer_, frame.space, stretch);
+  if (!taken.ok() && taken.error().code == Code::kConflict) {
+    // The space was let go of and begun anew, and on_change() could not see yet that it was gone, or what the home had
+    // sent before is still on its way behind a hello of its: say so with a new one of ours.
+    DL_TRY(auto mine, spaces_.hello(frame.space));
+    auto& begun = begun_[frame.space];
+    bool anew = mine.csn == 0 && (state.known > 0 || state.took || begun > 0);
+    if (anew && begun < kMaxBegun) {
+      begun++;
+      forget(state);
+      return greet({frame.space}, out);
+    }
+  }
+  DL_OK(std::move(taken));
+  state.took = true;
   out.emplace_back(format::HistoryAckFrame{frame.space, stretch.epoch, stretch.to});
   if (events_.history_arrived) events_.history_arrived(frame.space);
   return {};
@@ -264,8 +283,10 @@ Result<void> MetaSession::on_history(const format::HistoryFrame& frame, Frames& 
 
 Result<void> MetaSession::on_history_ack(const format::HistoryAckFrame& ack, Frames& out) {
   auto it = states_.find(ack.space);
-  if (it == states_.end() || ack.epoch != it->second.epoch || ack.csn > it->second.sent)
-    return out_of_place("an acknowledgement of history that it was not sent");
+  bool sent = it != states_.end() && ack.epoch == it->second.epoch && ack.csn <= it->second.sent;
+  // Of a piece from before its newest hello: it let go of the space since, more than once, and that piece with it.
+  if (!sent && it != states_.end() && it->second.renewed) return {};
+  if (!sent) return out_of_place("an acknowledgement of history that it was not sent");
   auto& state = it->second;
   state.acked = std::max(state.acked, ack.csn);
   while (!state.flights.empty() && state.flights.front().upto <= state.acked) {
@@ -282,6 +303,7 @@ Result<MetaSession::Frames> MetaSession::on_change() {
     // At a device: the space was unassigned and is gone. Assigned again, it says hello anew.
     bool gone = peer_.hub && !has(shared, it->first);
     if (gone) forget(it->second);
+    if (gone && begun_[it->first] < kMaxBegun) begun_[it->first]++;
     it = gone ? states_.erase(it) : std::next(it);
   }
   DL_OK(greet(shared, out));

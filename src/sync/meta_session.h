@@ -63,6 +63,8 @@ class MetaSession {
   struct SpaceState {
     bool told = false;                                   // our hello went out
     bool heard = false;                                  // theirs came in
+    bool renewed = false;                                // theirs came in again: they began the space anew
+    bool took = false;                                   // of their history something was taken since
     bool paused = false;                                 // home: unassigned, takes records and gives no history
     uint64_t epoch = 0, sent = 0, acked = 0, known = 0;  // of the history we give; known: our csn
     uint64_t decided = 0;  // as of where the other side knows the whole decided set, once what is sent arrives
@@ -100,6 +102,7 @@ class MetaSession {
   uint64_t history_bytes_ = 0, record_bytes_ = 0;  // unacknowledged
   std::map<BucketId, SpaceState> states_;
   std::map<BucketId, format::SpaceHello> early_;  // of spaces that are not shared here yet
+  std::map<BucketId, unsigned> begun_;            // times that a space was let go of here and begun anew
 };
 
 format::DenyFrame deny_of(const Error& error);
