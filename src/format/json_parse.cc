@@ -1,6 +1,9 @@
 // The only file of this room that sees Boost.JSON: its parser as the grammar, our own tree and limits.
 #include <boost/json/basic_parser_impl.hpp>
 
+#include <charconv>
+#include <cmath>
+
 #include "format/json.h"
 
 namespace dl::format {
@@ -38,13 +41,29 @@ class TreeBuilder {
     part(s);
     return put(Json(std::exchange(text_, {})));
   }
-  bool on_number_part(bj::string_view, bj::error_code&) { return true; }
-  bool on_int64(int64_t v, bj::string_view, bj::error_code&) { return put(Json(v)); }
+  bool on_number_part(bj::string_view s, bj::error_code&) {
+    number_.append(s.data(), s.size());
+    return true;
+  }
+  bool on_int64(int64_t v, bj::string_view, bj::error_code&) {
+    number_.clear();
+    return put(Json(v));
+  }
   bool on_uint64(uint64_t v, bj::string_view, bj::error_code& ec) {
+    number_.clear();
     if (!std::in_range<int64_t>(v)) return fail(ec, "a number is out of range");
     return put(Json(v));
   }
-  bool on_double(double v, bj::string_view, bj::error_code&) { return put(Json(v)); }
+  // Boost.JSON computes the value of a long number with rounding errors: what is read would differ from what was
+  // written.
+  bool on_double(double v, bj::string_view s, bj::error_code& ec) {
+    number_.append(s.data(), s.size());
+    auto read = std::from_chars(number_.data(), number_.data() + number_.size(), v);
+    number_.clear();
+    if (read.ec == std::errc() && std::isfinite(v)) return put(Json(v));
+    // Too small for a double is zero; too large is an error.
+    return std::isfinite(v) ? put(Json(v)) : fail(ec, "a number is out of range");
+  }
   bool on_bool(bool v, bj::error_code&) { return put(Json(v)); }
   bool on_null(bj::error_code&) { return put(Json()); }
   bool on_comment_part(bj::string_view, bj::error_code&) { return true; }
@@ -90,7 +109,7 @@ class TreeBuilder {
 
   size_t max_members_;
   std::vector<Level> stack_;
-  std::string text_, reason_;
+  std::string text_, number_, reason_;
   Json root_;
 };
 

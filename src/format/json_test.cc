@@ -51,3 +51,18 @@ TEST_CASE("YAML shows the same content and quotes what could be read otherwise")
   CHECK(write_yaml(*v) ==
         "name: field-01\n\"no\": \"no\"\n\"n\": \"17\"\nlist:\n- a: 1\n  b: []\n- \"x y\"\no:\n  p: null\n");
 }
+
+TEST_CASE("a number that is no integer of 64 bits is read as exactly as it is written") {
+  for (const char* text :
+       {"-99999999999999599999999909999999", "0.1", "1e300", "-2.2250738585072014e-308", "123456789.125"}) {
+    auto once = parse_json(text);
+    REQUIRE(once.ok());
+    auto again = parse_json(write_json(*once));
+    REQUIRE(again.ok());
+    CHECK(again->as_double() == once->as_double());
+  }
+  CHECK(parse_json("0.1").value().as_double() == 0.1);
+  CHECK(parse_json("1e-400").value().as_double() == 0.0);
+  CHECK(!parse_json("1e400").ok());
+  CHECK(write_json(parse_json("-0.0").value()) == "0");
+}

@@ -60,6 +60,7 @@ void write_double(std::string& out, double v) {
     out += "null";  // JSON has no word for it
     return;
   }
+  if (v == 0) v = 0;  // "-0" would be read as an integer, which has no such zero
   out += fmt::format("{}", v);
 }
 
