@@ -10,5 +10,4 @@ outside_kill_planted() {
   ! grep -qa DEMILUNE_PLANT build/demilune || { echo "the release build has planted bugs in it" >&2; return 1; }
   DEMILUNE=build/debug/src/app/demilune DEMILUNE_PLANT=early-ack python3 tests/chaos/kill.py --expect-loss --rounds 10 "$@"
 }
-outside_unassign() { python3 tests/chaos/unassign.py "$@"; }
 outside_bounded() { python3 tests/bounded/bounded.py "${@:-all}"; }

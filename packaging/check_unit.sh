@@ -8,6 +8,6 @@ trap 'rm -rf "$dir"' EXIT
 sed 's|^ExecStart=/usr/bin/demilune |ExecStart=/bin/true |' "$(dirname "$0")/demilune.service" >"$dir/demilune.service"
 grep -q '^ExecStart=/bin/true up ' "$dir/demilune.service"
 said=$(systemd-analyze verify --man=no --recursive-errors=no "$dir/demilune.service" 2>&1) && status=0 || status=$?
-said=$(printf '%s\n' "$said" | grep demilune || true)
+said=$(printf '%s\n' "$said" | sed -n '/demilune/p')
 [ -z "$said" ] || printf '%s\n' "$said"
 [ "$status" = 0 ] && [ -z "$said" ]

@@ -26,6 +26,14 @@ def works(device):
     wait_until("the device is connected", lambda: device.hub_link()["state"] == "connected")
 
 
+def refused_as_spent(hub, device, code):
+    """The code does not let the device in, nothing changes at the hub, and a new code works."""
+    before = states(hub)
+    refused(enroll(device, code), 5, "wrong, used or expired", ASK_FOR_A_NEW_ONE)
+    assert states(hub) == before
+    works(device)
+
+
 def wrong_secret(code):
     fields = code_fields(code)
     return make_code({**fields, SECRET: bytes(byte ^ 1 for byte in fields[SECRET])})
@@ -74,10 +82,7 @@ def test_a_used_code_is_refused_to_another_device(hub, make_device):
     first, second = make_device("used"), make_device("used-by-another")
     code = first.invite()
     first.enroll(code)
-    before = states(hub)
-    refused(enroll(second, code), 5, "wrong, used or expired", ASK_FOR_A_NEW_ONE)
-    assert states(hub) == before
-    works(second)
+    refused_as_spent(hub, second, code)
 
 
 def test_an_expired_code_is_refused(hub, make_device):
@@ -85,10 +90,7 @@ def test_an_expired_code_is_refused(hub, make_device):
     code = device.invite("--expires", "1s")
     expires = hub.ask("device", "show", "late")["code_expires"]
     wait_until("the code has expired", lambda: hub.ask("status")["time"] > expires)
-    before = states(hub)
-    refused(enroll(device, code), 5, "wrong, used or expired", ASK_FOR_A_NEW_ONE)
-    assert states(hub) == before
-    works(device)
+    refused_as_spent(hub, device, code)
 
 
 def test_a_lost_answer_is_asked_for_again_with_the_same_code(hub, make_device):

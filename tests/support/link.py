@@ -14,6 +14,7 @@ class Link:
         self._open = set()
         self._is_cut = False
         self._swallow = False
+        self.carried = 0  # bytes from clients to the target
         self.swallowed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
@@ -78,6 +79,8 @@ class Link:
                 if is_client:
                     state["said_more"] = state["said_more"] or state["answered"]
                     sink.sendall(data)
+                    with self._lock:
+                        self.carried += len(data)
                 elif self._swallow and state["said_more"]:
                     self.swallowed.set()
                 else:

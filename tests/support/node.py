@@ -177,10 +177,11 @@ class Node:
         if self._own_base:
             shutil.rmtree(self.base, ignore_errors=True)
 
+    def log_text(self):
+        return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+
     def log_tail(self, lines=30):
-        if not self.log_path.exists():
-            return "(no log)"
-        return "".join(self.log_path.read_text(encoding="utf-8", errors="replace").splitlines(True)[-lines:])
+        return "".join(self.log_text().splitlines(True)[-lines:]) or "(no log)"
 
     # What /proc says of the running process.
 
