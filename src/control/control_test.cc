@@ -5,9 +5,7 @@
 #include "control/control.h"
 #include "storage/memory/memory_store.h"
 
-using namespace dl;
-using namespace dl::control;
-
+namespace dl::control {
 namespace {
 
 // Counts the commits that pass, and can refuse them.
@@ -165,3 +163,5 @@ TEST_CASE("what the node does by itself has a record too, and a refusal is one")
             return storage::Scan::kContinue;
           }).ok());
 }
+
+}  // namespace dl::control

@@ -8,8 +8,7 @@
 #include "format/upload.h"
 #include "storage/memory/memory_store.h"
 
-using namespace dl;
-using namespace dl::node;
+namespace dl::node {
 
 TEST_CASE("conflicts and uploads are counted slice by slice, and what is told is of a whole walk") {
   ManualClock clock;
@@ -63,3 +62,5 @@ TEST_CASE("conflicts and uploads are counted slice by slice, and what is told is
   CHECK_FALSE(census.step(1000).ok());
   CHECK(census.counts()->conflicts == 3);
 }
+
+}  // namespace dl::node

@@ -5,9 +5,7 @@
 #include "base/log.h"
 #include "storage/sim/sim_disk.h"
 
-using namespace dl;
-using namespace dl::node;
-
+namespace dl::node {
 namespace {
 
 struct Bed {
@@ -75,3 +73,5 @@ TEST_CASE("a store that was stopped is not ready") {
   pulse.beat();
   CHECK_FALSE(pulse.ready().ok());
 }
+
+}  // namespace dl::node

@@ -13,9 +13,7 @@
 #include "node/node.h"
 #include "registry/testing/bed.h"
 
-using namespace dl;
-using namespace dl::node;
-
+namespace dl::node {
 namespace {
 
 using format::Json;
@@ -220,3 +218,5 @@ TEST_CASE("a hub and a device from outside: a write waits for the hub, jobs are 
   CHECK(hub.audit("demilune:RunJob") == Lines{"node-admin/hub done"});
   CHECK(hub.audit("demilune:CancelJob") == Lines{"node-admin/hub done"});
 }
+
+}  // namespace dl::node

@@ -3,7 +3,7 @@
 #include "base/task.h"  // first: the fakes are coroutines
 
 #include "api/admin/call.h"
-#include "api/admin/testing/fake.h"
+#include "api/admin/testing/world.h"
 
 using namespace dl;
 using namespace dl::api::admin;
