@@ -56,7 +56,7 @@ class HttpApi : public Api {
     auto answer = client_->request(std::move(request));
     if (!answer.ok()) {
       Error e = std::move(answer).error();
-      if (e.code == Code::kUnavailable && e.next.empty()) e.next = nobody_;
+      if (e.code == Code::kUnavailable) e.next = nobody_;
       return std::move(e).within("asking the node");
     }
     return read_answer(answer->head.status, answer->body);

@@ -113,3 +113,12 @@ TEST_CASE("plain http is refused off this machine, and an endpoint that is none 
     CHECK((api.error().code == Code::kInvalid || api.error().code == Code::kNotFound));
   }
 }
+
+TEST_CASE("a node that does not answer: what to do is said of a node, not of any connection") {
+  Bed bed;
+  bed.server->stop();
+  auto answer = bed.api->call("GET", "/api/v1/status", {});
+  REQUIRE(!answer.ok());
+  CHECK(answer.error().code == Code::kUnavailable);
+  CHECK(answer.error().next == "Check the address of --endpoint and the link.");
+}
