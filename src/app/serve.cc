@@ -86,9 +86,9 @@ int serve(const cli::UpOptions& options, const std::string& version) {
   }
   auto a = (*node)->addresses();
   std::string line =
-      "ready data=https://" + net::format_host_port(a.data) + " admin=https://" + net::format_host_port(a.admin);
-  if (a.link) line += " link=" + net::format_host_port(*a.link);
-  if (a.insecure_http) line += " insecure=http://" + net::format_host_port(*a.insecure_http);
+      "ready data=https://" + node::reach_locally(a.data) + " admin=https://" + node::reach_locally(a.admin);
+  if (a.link) line += " link=" + node::reach_locally(*a.link);
+  if (a.insecure_http) line += " insecure=http://" + node::reach_locally(*a.insecure_http);
   std::fprintf(stderr, "%s\n", line.c_str());
   sd_notify(0, "READY=1");
 

@@ -30,9 +30,12 @@ Result<std::string> Fleet::invite(const audit::Author& by, const std::string& na
                  "Use 1 to 63 of a-z 0-9 -, not all digits, no hyphen at an end, not the hub's region.");
   if (life <= Millis(0) || life > std::chrono::hours(24 * 30))
     return error(Code::kInvalid, "an invitation lives between a moment and 30 days");
-  if (hub_address.empty() || hub_address.size() > 255 || hub_address.find(':') == std::string::npos)
+  if (hub_address.empty())
+    return error(Code::kInvalid, "it is not known where devices reach this hub: it listens on all addresses",
+                 "Give --hub-address HOST:PORT, or set link.hub_address.");
+  if (hub_address.size() > 255 || hub_address.find(':', 1) == std::string::npos || hub_address.front() == '*')
     return error(Code::kInvalid, "'" + hub_address + "' is no HOST:PORT where devices reach the hub",
-                 "Give --hub-address A:P.");
+                 "Give --hub-address HOST:PORT.");
   format::InviteCode code{hub_address, config_.hub_ca_sha256, config_.random->bytes(16), name};
   auto expires = config_.clock->wall() + life;
   DL_TRY(auto row,

@@ -171,10 +171,12 @@ api::admin::AdminContext Node::Parts::admin_context() {
     info.version = config.version;
     info.region = identity.region;
     info.hub = is_hub() ? "" : identity.hub_name;
-    info.data_endpoint = "https://" + net::format_host_port(addresses.data);
-    info.admin_endpoint = "https://" + net::format_host_port(addresses.admin);
-    const auto& told = config.settings.text("link.hub_address");
-    info.link_address = !told.empty() ? told : addresses.link ? net::format_host_port(*addresses.link) : "";
+    info.data_endpoint = "https://" + reach_locally(addresses.data);
+    info.admin_endpoint = "https://" + reach_locally(addresses.admin);
+    info.link_address = config.settings.text("link.hub_address");
+    // Of a hub that listens on all addresses nobody here knows the one that devices use.
+    if (info.link_address.empty() && addresses.link && !addresses.link->host.empty())
+      info.link_address = net::format_host_port(*addresses.link);
     info.ca_pem = authority->certificate.pem();
     info.data_dir = config.data_dir;
     return info;

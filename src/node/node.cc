@@ -22,6 +22,10 @@ Result<net::HostPort> address_of(const Settings& settings, std::string_view key,
 
 World this_machine() { return {&storage::posix_file_system(), &system_clock(), &system_random()}; }
 
+std::string reach_locally(const net::HostPort& bound) {
+  return net::format_host_port({bound.host.empty() ? "localhost" : bound.host, bound.port});
+}
+
 Result<void> Node::Parts::open_data() {
   DL_TRY(keys, NodeKeys::open_or_make(*world.fs, config.data_dir, *world.random));
   DL_TRY(store, open_store(*world.fs, config.data_dir, *keys, *world.clock, *world.random));

@@ -34,6 +34,9 @@ struct Addresses {
   std::optional<net::HostPort> link, insecure_http;
 };
 
+// HOST:PORT at which this machine itself reaches what listens there: "localhost" where that is all addresses.
+std::string reach_locally(const net::HostPort& bound);
+
 // One running node over one data directory: built by hand, started and stopped in order. Owned by app.
 class Node {
  public:

@@ -123,6 +123,17 @@ TEST_CASE("buckets carry the caller's name to the objects") {
   CHECK(w.ask("DELETE", "/api/v1/buckets/mission").status == 404);
 }
 
+TEST_CASE("an invitation needs an address that means the hub elsewhere, too") {
+  World w;
+  for (const char* address : {":7445", "*:7445", "hub", ""}) {
+    auto refused =
+        w.ask("POST", "/api/v1/devices", R"({"name":"field-01","hub_address":")" + std::string(address) + "\"}");
+    CHECK(refused.status == 400);
+    CHECK(refused.raw.body.find("--hub-address HOST:PORT") != std::string::npos);
+  }
+  CHECK(w.ask("GET", "/api/v1/devices/field-01").status == 404);
+}
+
 TEST_CASE("a device is invited, given a bucket before it enrols, and retired") {
   World w;
   auto invited = w.ask("POST", "/api/v1/devices", R"({"name":"field-01","expires_seconds":3600})");
