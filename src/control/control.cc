@@ -21,6 +21,16 @@ std::string new_key_id(Random& random) {
   return id;
 }
 
+// Buckets that `next` is assigned no more are remembered by id; what is assigned again is not former.
+void keep_former(const State& state, const format::DeviceRow* old, format::DeviceRow& next) {
+  auto& former = next.former_buckets;
+  if (old)
+    for (const auto& name : old->buckets)
+      if (const auto* bucket = state.find_bucket(name)) former.push_back(bucket->id);
+  for (const auto& name : next.buckets)
+    if (const auto* bucket = state.find_bucket(name)) std::erase(former, bucket->id);
+}
+
 }  // namespace
 
 Control::Control(Config config) : config_(std::move(config)), state_(std::make_shared<State>()) {
@@ -292,11 +302,21 @@ Result<void> Control::delete_bucket(const audit::Author& by, const std::string& 
     if (!first) return not_empty();
     auto gone = *row;
     gone.deleted = true;
-    DL_OK(apply(by, {{bucket_key(row->id), format::encode(gone)}}));
+    std::vector<Change> deletion{{bucket_key(row->id), format::encode(gone)}};
+    std::vector<Change> undone{{bucket_key(row->id), format::encode(*row)}};
+    for (const auto& [device_name, device] : now->devices) {
+      // By id from here on: another bucket of that name is not theirs.
+      auto without = device;
+      if (std::erase(without.buckets, name) == 0) continue;
+      keep_former(*now, &device, without);
+      deletion.push_back({device_key(device_name), format::encode(without)});
+      undone.push_back({device_key(device_name), format::encode(device)});
+    }
+    DL_OK(apply(by, deletion));
     // A write that passed the gate before may have landed until the fence ran: look again, and take it back if so.
     auto second = empty(*row);
     if (!second.ok() || !*second) {
-      DL_OK(apply(by.taken_back("something was written meanwhile"), {{bucket_key(row->id), format::encode(*row)}}));
+      DL_OK(apply(by.taken_back("something was written meanwhile"), undone));
       if (!second.ok()) return std::move(second).error();
       return not_empty();
     }
@@ -335,12 +355,17 @@ Result<format::DeviceRow> Control::change_device(
     if (!present && now->devices.size() >= kMaxDevices)
       return error(Code::kLimit, "there are " + std::to_string(kMaxDevices) + " devices already");
     DL_TRY(row, change(present));
+    keep_former(*now, present, row);
     if (present && *present == row) {
       DL_OK(apply(by, {}));
       return row;
     }
     if (row.buckets.size() > kMaxBucketsPerDevice)
       return error(Code::kLimit, "a device holds at most " + std::to_string(kMaxBucketsPerDevice) + " buckets");
+    bool more = !present || row.buckets.size() > present->buckets.size();
+    if (more && row.buckets.size() + row.former_buckets.size() > kMaxEverPerDevice)
+      return error(Code::kLimit, "a device remembers at most " + std::to_string(kMaxEverPerDevice) + " buckets",
+                   "Retire it and enrol it anew.");
     DL_OK(apply(by, {{device_key(name), format::encode(row)}}));
   }
   if (listener_) listener_();

@@ -3,6 +3,7 @@
 #include "audit/log.h"
 #include "base/random.h"
 #include "control/control.h"
+#include "control/limits.h"
 #include "storage/memory/memory_store.h"
 
 namespace dl::control {
@@ -136,6 +137,72 @@ TEST_CASE("a change that is refused or not durable leaves no record of being don
   CHECK(w.written == 1);
   CHECK(w.log() == std::vector<std::string>{"CreateUser"});
   CHECK(c.state()->find_user("bob") != nullptr);
+}
+
+TEST_CASE("what a device was assigned is remembered by the bucket, not by its name") {
+  World w;
+  auto& c = *w.control;
+  auto assign = [&](const std::vector<std::string>& names) {
+    return c
+        .change_device(w.by("AssignBucket"), "field-01",
+                       [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
+                         format::DeviceRow row = old ? *old : format::DeviceRow{};
+                         row.name = "field-01";
+                         row.buckets = names;
+                         return row;
+                       })
+        .value();
+  };
+  auto drop = [&](bool empty_again) {
+    int asked = 0;
+    return c.delete_bucket(w.by("DeleteBucket"), "mission",
+                           [&](const format::BucketRow&) -> Result<bool> { return ++asked == 1 || empty_again; });
+  };
+  auto first = c.create_bucket(w.by("CreateBucket"), "mission").value().id;
+  CHECK(assign({"mission"}).former_buckets.empty());
+  CHECK((assign({}).former_buckets == std::vector{first}));
+  CHECK((assign({}).former_buckets == std::vector{first}));
+  CHECK(assign({"mission"}).former_buckets.empty());
+
+  CHECK(!drop(false).ok());
+  CHECK((c.state()->find_device("field-01")->buckets == std::vector<std::string>{"mission"}));
+  CHECK(c.state()->find_device("field-01")->former_buckets.empty());
+  REQUIRE(drop(true).ok());
+  auto second = c.create_bucket(w.by("CreateBucket"), "mission").value().id;
+  for (int restarted = 0; restarted < 2; restarted++) {
+    const auto row = *c.state()->find_device("field-01");
+    CHECK(row.buckets.empty());
+    CHECK((row.former_buckets == std::vector{first}));
+    REQUIRE(c.reload().ok());
+  }
+  assign({"mission"});
+  CHECK((assign({}).former_buckets == std::vector{first, second}));
+}
+
+TEST_CASE("what a device was ever assigned is bounded") {
+  World w;
+  auto& c = *w.control;
+  auto assign = [&](const std::string& name, bool now) {
+    return c
+        .change_device(w.by("AssignBucket"), "field-01",
+                       [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
+                         format::DeviceRow row = old ? *old : format::DeviceRow{};
+                         row.name = "field-01";
+                         if (now) row.buckets.push_back(name);
+                         if (!now) row.buckets.clear();
+                         return row;
+                       })
+        .ok();
+  };
+  size_t taken = 0;
+  for (size_t i = 0; i <= kMaxEverPerDevice; i++) {
+    auto name = "bucket-" + std::to_string(i);
+    REQUIRE(c.create_bucket(w.by("CreateBucket"), name).ok());
+    if (!assign(name, true)) break;
+    REQUIRE(assign(name, false));
+    taken++;
+  }
+  CHECK(taken == kMaxEverPerDevice);
 }
 
 TEST_CASE("a deletion that is taken back is recorded as such") {

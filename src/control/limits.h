@@ -12,6 +12,7 @@ inline constexpr size_t kMaxPolicyBytes = 3'000;  // four of them fit the 16 KiB
 inline constexpr size_t kMaxBuckets = 10'000;
 inline constexpr size_t kMaxDevices = 1'000;
 inline constexpr size_t kMaxBucketsPerDevice = 100;
+inline constexpr size_t kMaxEverPerDevice = 600;  // assigned, and former ones; 16 bytes each fit a row
 inline constexpr size_t kMaxWorkloads = 10'000;
 
 }  // namespace dl::control

@@ -131,6 +131,7 @@ Bytes encode(const DeviceRow& row) {
   m.set_certificate(row.certificate);
   m.set_ca_pem(row.ca_pem);
   for (const auto& b : row.buckets) m.add_buckets(b);
+  for (const auto& id : row.former_buckets) m.add_former_buckets(id.bytes());
   m.set_projection_id_key(row.projection_id_key);
   if (!row.node.is_zero()) m.set_node(row.node.bytes());
   return bytes_of(m);
@@ -152,6 +153,10 @@ Result<DeviceRow> decode_device(BytesView b) {
   row.certificate = m.certificate();
   row.ca_pem = m.ca_pem();
   row.buckets.assign(m.buckets().begin(), m.buckets().end());
+  for (const auto& former : m.former_buckets()) {
+    DL_TRY(auto id, BucketId::from_bytes(former));
+    row.former_buckets.push_back(id);
+  }
   row.projection_id_key = m.projection_id_key();
   if (!m.node().empty()) {
     DL_TRY(row.node, NodeId::from_bytes(m.node()));

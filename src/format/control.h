@@ -61,9 +61,10 @@ struct DeviceRow {
   Bytes spent_code_hash;  // of the code that enrolled it: the same key with the same code gets its certificate again
   Bytes public_key, certificate;
   std::string ca_pem;
-  std::vector<std::string> buckets;
+  std::vector<std::string> buckets;  // names assigned, also before they exist
   Bytes projection_id_key;
   NodeId node;
+  std::vector<BucketId> former_buckets;  // unassigned or deleted since, kept by Control: what it wrote there is taken
   bool operator==(const DeviceRow&) const = default;
 };
 struct SelfRow {

@@ -130,7 +130,8 @@ TEST_CASE("control rows have the bytes that were decided") {
                    "PEM",
                    {"mission"},
                    Bytes(32, 'p'),
-                   origin()};
+                   origin(),
+                   {BucketId::of("former-id-16byte")}};
   CHECK(to_hex(encode(device)) == to_hex(testing::golden("row_device")));
   CHECK(decode_device(encode(device)).value() == device);
   SelfRow self{"hub", "field-01", DeviceState::kEnrolled, 5};

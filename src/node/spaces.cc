@@ -161,23 +161,21 @@ Result<std::vector<BucketId>> NodeSpaces::shared_with(const sync::Peer& peer) co
   return out;
 }
 
-// The home takes records of every bucket that it knows from an enrolled device: also of one that was unassigned while
+// The home takes records of every bucket that an enrolled device has or once had: also of one that was unassigned while
 // the device was dark, and of a deleted one, where they are held. What a device may read is decided by shared_with.
 Result<bool> NodeSpaces::may_receive(const sync::Peer& peer, const BucketId& space) const {
-  auto state = config_.control->state();
   if (!config_.hub) return find_space(space).has_value();
-  const auto* device = state->find_device(peer.device);
-  if (!device || device->state != format::DeviceState::kEnrolled) return false;
-  return space == BucketId::of(device->id.view()) || state->find_bucket(space) != nullptr;
+  DL_TRY(auto receivable, receivable_from(peer));
+  return std::find(receivable.begin(), receivable.end(), space) != receivable.end();
 }
 
 Result<std::vector<BucketId>> NodeSpaces::receivable_from(const sync::Peer& peer) const {
-  std::vector<BucketId> out;
+  if (!config_.hub) return std::vector<BucketId>();
+  DL_TRY(auto out, shared_with(peer));
+  if (out.empty()) return out;  // not enrolled
   auto state = config_.control->state();
-  const auto* device = config_.hub ? state->find_device(peer.device) : nullptr;
-  if (!device || device->state != format::DeviceState::kEnrolled) return out;
-  out.push_back(BucketId::of(device->id.view()));
-  for (const auto& [id, row] : state->buckets) out.push_back(id);
+  const auto* device = state->find_device(peer.device);
+  if (device) out.insert(out.end(), device->former_buckets.begin(), device->former_buckets.end());
   return out;
 }
 

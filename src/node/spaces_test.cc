@@ -426,6 +426,23 @@ TEST_CASE("a drop that the power ends is finished before a bucket that is assign
   }
 }
 
+TEST_CASE("the hub takes records of what a device has or had, and of no other bucket") {
+  Pair p;
+  auto bucket = [&](const std::string& name) {
+    p.hub.spaces->create_bucket(audit::Author("admin"), name).value();
+    return p.hub.held(name).space.bucket;
+  };
+  auto mission = bucket("mission"), other = bucket("other");
+  auto takes = [&](const BucketId& id) { return p.hub.spaces->may_receive(p.device.site.as_peer(), id).value(); };
+  CHECK(!takes(mission));
+  p.assign();
+  CHECK(takes(mission));
+  p.unassign();
+  CHECK(takes(mission));
+  CHECK(!takes(other));
+  CHECK(takes(BucketId::of(p.hub.control->state()->find_device("field-01")->id.view())));
+}
+
 TEST_CASE("what a lost device left without its content is held and visible, also when the hub ended in between") {
   for (auto state : {format::DeviceState::kLost, format::DeviceState::kRetired})
     for (bool restart : {false, true}) {
