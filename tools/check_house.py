@@ -102,6 +102,20 @@ def check_file(path, findings):
         findings.append(f"{path}: a line that promises work instead of doing it")
 
 
+def check_settings(findings):
+    """A setting that nothing reads would be taken and have no effect."""
+    table = "src/base/settings_table.cc"
+    used = ""
+    for base, _, names in os.walk("src"):
+        for name in names:
+            path = os.path.join(base, name)
+            if name.endswith(".cc") and not MAIN.search(path) and path != table:
+                used += open(path, encoding="utf-8").read()
+    for key in re.findall(r'^    \{"([^"]+)"', open(table, encoding="utf-8").read(), re.M):
+        if f'"{key}"' not in used:
+            findings.append(f"{table}: nothing reads {key}")
+
+
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     findings = []
@@ -117,6 +131,7 @@ def main():
                 findings.append(f"src/{room}: a room without a rank")
             if not os.path.isfile(f"src/{room}/README.md"):
                 findings.append(f"src/{room}: a room without a README.md")
+    check_settings(findings)
     for line in findings:
         print(line)
     print(f"house: {count} files, {len(findings)} findings")

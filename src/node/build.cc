@@ -264,6 +264,9 @@ Result<void> Node::Parts::open_compute() {
   registry::ImageStoreSettings i;
   i.rootfs_dir = dir("workloads/images");
   i.tmp_dir = dir("tmp");
+  i.max_image_bytes = config.settings.size("registry.max_image");
+  i.unpack.max_bytes = config.settings.size("registry.max_unpacked");
+  i.unpack.max_entries = config.settings.number("registry.max_entries");
   images = std::make_unique<registry::ImageStore>(partition, store->blobs("control"), *world.fs, *world.clock,
                                                   *world.random, std::move(i));
   DL_OK(images->start());

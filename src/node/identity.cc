@@ -79,7 +79,8 @@ format::NodeIdentity new_hub_identity(const std::string& name, const std::string
 }
 
 Result<std::unique_ptr<storage::LocalStore>> open_store(storage::FileSystem& fs, const std::string& dir, NodeKeys& keys,
-                                                        const Clock& clock, Random& random) {
+                                                        const Clock& clock, Random& random,
+                                                        const storage::LocalLimits& limits) {
   std::vector<storage::PartitionKeys> partitions;
   for (const char* name : {"control", "default"}) {
     storage::PartitionKeys p;
@@ -88,7 +89,7 @@ Result<std::unique_ptr<storage::LocalStore>> open_store(storage::FileSystem& fs,
     DL_TRY(p.body_key, keys.ensure_key(crypto::ring::partition_bodies(name)));
     partitions.push_back(std::move(p));
   }
-  return storage::open_local_store(fs, dir, std::move(partitions), clock, random);
+  return storage::open_local_store(fs, dir, std::move(partitions), clock, random, limits);
 }
 
 Result<crypto::Authority> ensure_own_authority(NodeKeys& keys, const std::string& name, const Clock&, Random& random) {

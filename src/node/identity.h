@@ -27,7 +27,8 @@ format::NodeIdentity new_hub_identity(const std::string& name, const std::string
 
 // The partitions of every node, with their keys from the ring.
 Result<std::unique_ptr<storage::LocalStore>> open_store(storage::FileSystem& fs, const std::string& dir, NodeKeys& keys,
-                                                        const Clock& clock, Random& random);
+                                                        const Clock& clock, Random& random,
+                                                        const storage::LocalLimits& limits = {});
 
 // The node's own CA: for its S3 and administration ports. Made when absent; never changed.
 Result<crypto::Authority> ensure_own_authority(NodeKeys& keys, const std::string& name, const Clock& clock,

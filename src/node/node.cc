@@ -28,7 +28,11 @@ std::string reach_locally(const net::HostPort& bound) {
 
 Result<void> Node::Parts::open_data() {
   DL_TRY(keys, NodeKeys::open_or_make(*world.fs, config.data_dir, *world.random));
-  DL_TRY(store, open_store(*world.fs, config.data_dir, *keys, *world.clock, *world.random));
+  storage::LocalLimits limits;
+  limits.cache_bytes = config.settings.size("storage.cache");
+  limits.inline_limit = config.settings.size("storage.inline");
+  limits.write_buffer_bytes = config.settings.size("storage.write_buffer");
+  DL_TRY(store, open_store(*world.fs, config.data_dir, *keys, *world.clock, *world.random, limits));
   DL_TRY(auto known, load_identity(store->partition("control")));
   if (!known) {
     if (keys->find(kEnrolling))

@@ -53,6 +53,11 @@ void Node::Parts::collect_store() {
         .set(whole(bytes_in(*world.fs, dir("kv/" + name))));
     m.gauge("demilune_store_serving", "1 when a write would be taken", labels).set(store->health(name).ok());
   }
+  auto memory = store->memory();
+  m.gauge("demilune_store_cache_bytes", "Blocks of the database that are held in memory")
+      .set(whole(memory.cache_bytes));
+  m.gauge("demilune_store_cache_limit_bytes", "What that may grow to").set(whole(memory.cache_limit));
+  m.gauge("demilune_store_buffer_bytes", "Rows that are not yet in tables").set(whole(memory.buffer_bytes));
   if (auto space = world.fs->disk_space(config.data_dir); space.ok()) {
     m.gauge("demilune_disk_free_bytes", "Free on the disk of the data directory").set(whole(space->free_bytes));
     m.gauge("demilune_disk_bytes", "Size of the disk of the data directory").set(whole(space->total_bytes));

@@ -140,6 +140,8 @@ TEST_CASE(
   CHECK(hub.metric(R"(demilune_store_segments{partition="default"})") == 1);
   CHECK(hub.metric(R"(demilune_store_segment_live_bytes{partition="default"})") > 200'000);
   CHECK(hub.metric(R"(demilune_store_database_bytes{partition="default"})") > 0);
+  CHECK(hub.metric("demilune_store_cache_limit_bytes") == 32 << 20);
+  CHECK(hub.metric("demilune_store_buffer_bytes") > 0);
   CHECK(hub.metric(R"(demilune_connections_open{listener="admin"})") >= 1);
   CHECK(hub.metric(R"(demilune_workloads{phase="Running"})") == 0);
   CHECK(hub.metric("demilune_disk_free_bytes") > 0);

@@ -15,6 +15,7 @@ inline constexpr size_t kMaxGroupBytes = 8u << 20;          // no further step j
 inline constexpr size_t kMaxStepBytes = 32u << 20;          // a step that writes more fails with kTooLarge
 inline constexpr Millis kTick{100};                         // how often an idle committer looks after its store
 inline constexpr uint64_t kInlineBodyBytes = 16 * 1024;     // larger bodies lie in segments
+inline constexpr uint64_t kMaxInlineBodyBytes = 1u << 20;   // what that may be set to
 inline constexpr uint64_t kMaxBlobBytes = 64ull << 20;      // a longer body is several blobs
 inline constexpr uint64_t kMaxSegmentBytes = 256ull << 20;  // then the next segment is begun
 inline constexpr size_t kSlabBytes = 64 * 1024;             // sealed as one unit, and the least that a read decrypts

@@ -114,6 +114,24 @@ TEST_CASE("a partition without keys is refused, not forgotten") {
   CHECK(node.open().ok());
 }
 
+TEST_CASE("limits that an operator set out of range are refused, and nothing is made") {
+  struct Case {
+    std::string name;
+    std::function<void(LocalLimits&)> set;
+  };
+  for (const auto& one : {Case{"storage.inline", [](auto& l) { l.inline_limit = (1 << 20) + 1; }},
+                          Case{"storage.cache", [](auto& l) { l.cache_bytes = 0; }},
+                          Case{"storage.write_buffer", [](auto& l) { l.write_buffer_bytes = 1; }}}) {
+    Node node;
+    one.set(node.limits);
+    auto opened = node.open();
+    REQUIRE(!opened.ok());
+    CHECK(opened.error().code == Code::kInvalid);
+    CHECK(opened.error().message.find(one.name) != std::string::npos);
+    CHECK(node.contents().empty());
+  }
+}
+
 TEST_CASE("a second store on the same directory is refused while the first is open") {
   Node node;
   REQUIRE(node.open().ok());

@@ -36,6 +36,8 @@ struct LocalLimits {
   uint64_t deletion_window = 16'384;   // rows in a row, of which ...
   uint64_t deletion_trigger = 4'096;   // ... so many deleted start a compaction
 
+  // kInvalid: what an operator set is out of range.
+  Result<void> check() const;
   uint64_t reserve_bytes(uint64_t disk_bytes) const {
     if (reserve_percent == 0) return 0;
     return std::max(disk_bytes / 100 * reserve_percent, std::min(disk_bytes / 4, reserve_floor_bytes));

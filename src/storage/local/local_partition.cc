@@ -81,6 +81,11 @@ Result<void> LocalPartition::verify_files() const {
   return open->verify_files();
 }
 
+uint64_t LocalPartition::unwritten_bytes() const {
+  auto open = find_instance();
+  return open ? open->unwritten_bytes() : 0;
+}
+
 Result<bool> LocalPartition::reclaim_space() {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   DL_TRY(auto open, instance());

@@ -30,6 +30,7 @@ class LocalPartition : public Partition, private Engine {
   // of what values take is garbage, and limits.least_garbage_bytes. What is written for it takes half of the free space
   // at most. True when something was moved. One thread at a time. Errors: Instance::reclaim_blob_files', kUnavailable.
   Result<bool> reclaim_space();
+  uint64_t unwritten_bytes() const;  // rows that only memory and the log have
   // Ends a running reclaim_space soon; the next one does nothing until the partition is opened again.
   void stop_reclaiming() const;
   // As Instance::verify_files. Also kUnavailable.

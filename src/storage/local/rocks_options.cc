@@ -94,6 +94,8 @@ std::optional<Error> InstanceFailure::get() const {
 // kept, and each read of a key that is not in the write buffer reads and checks it again (ten times the CPU of a GET).
 std::shared_ptr<rocksdb::Cache> make_block_cache(uint64_t bytes) { return rocksdb::NewLRUCache(bytes, 1); }
 
+uint64_t cached_bytes(const rocksdb::Cache& cache) { return cache.GetUsage(); }
+
 rocksdb::Options rocks_options(rocksdb::Env* env, const LocalLimits& limits, WalMode wal,
                                std::shared_ptr<rocksdb::Cache> cache, std::shared_ptr<InstanceFailure> failure) {
   rocksdb::Options o;

@@ -28,6 +28,7 @@ class InstanceFailure {
 enum class WalMode { kTolerateTail, kPointInTime };
 
 std::shared_ptr<rocksdb::Cache> make_block_cache(uint64_t bytes);
+uint64_t cached_bytes(const rocksdb::Cache& cache);
 rocksdb::Options rocks_options(rocksdb::Env* env, const LocalLimits& limits, WalMode wal,
                                std::shared_ptr<rocksdb::Cache> cache, std::shared_ptr<InstanceFailure> failure);
 Error to_error(const rocksdb::Status& status);

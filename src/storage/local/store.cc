@@ -11,6 +11,7 @@
 #include "storage/local/data_dir.h"
 #include "storage/local/local_blobs.h"
 #include "storage/local/local_partition.h"
+#include "storage/local/rocks_options.h"
 
 namespace dl::storage {
 namespace {
@@ -55,6 +56,7 @@ class Local : public LocalStore {
     return it == parts_.end() ? 0 : it->second.blobs->segments().live_bytes();
   }
   PartitionStats stats(std::string_view partition) const override;
+  StoreMemory memory() const override;
   Result<void> health(std::string_view partition) const override;
   void stop() override;
 
@@ -66,6 +68,7 @@ class Local : public LocalStore {
 
   DataDir dir_;
   const LocalLimits limits_;
+  std::shared_ptr<rocksdb::Cache> cache_;
   std::map<std::string, Part, std::less<>> parts_;
   StopSignal stopping_;
   Thread watermarks_;
@@ -75,7 +78,7 @@ class Local : public LocalStore {
 
 Result<void> Local::open(FileSystem& fs, const std::vector<PartitionKeys>& partitions, const Clock& clock,
                          Random& random, const FatalHandler& fatal) {
-  auto cache = make_block_cache(limits_.cache_bytes);
+  cache_ = make_block_cache(limits_.cache_bytes);
   for (const auto& keys : partitions) {
     DL_REQUIRE(keys.kv_key.size() == crypto::kAesKeyBytes, "a partition's key has 32 bytes");
     std::string segments = dir_.segments(keys.name);
@@ -86,7 +89,7 @@ Result<void> Local::open(FileSystem& fs, const std::vector<PartitionKeys>& parti
                       keys.kv_key,
                       random,
                       limits_,
-                      cache,
+                      cache_,
                       {},
                       [&fs, segments](const View& rows) { return LocalBlobs::check(fs, segments, rows); }};
     DL_TRY(parts_[keys.name].rows, LocalPartition::examine(std::move(plan), fatal));
@@ -125,6 +128,14 @@ PartitionStats Local::stats(std::string_view partition) const {
   out.segment_bytes = blobs.segments().live_bytes();
   out.moved_bodies = blobs.moved_bodies();
   out.moved_bytes = blobs.moved_bytes();
+  return out;
+}
+
+StoreMemory Local::memory() const {
+  StoreMemory out;
+  out.cache_bytes = cached_bytes(*cache_);
+  out.cache_limit = limits_.cache_bytes;
+  for (const auto& [name, part] : parts_) out.buffer_bytes += part.rows->unwritten_bytes();
   return out;
 }
 
@@ -189,6 +200,17 @@ void Local::stop() {
 
 }  // namespace
 
+Result<void> LocalLimits::check() const {
+  auto within = [](std::string_view what, uint64_t value, uint64_t least, uint64_t most) -> Result<void> {
+    if (value >= least && value <= most) return {};
+    return error(Code::kInvalid, std::string(what) + " is " + std::to_string(value) + " bytes",
+                 "It can be " + std::to_string(least) + " to " + std::to_string(most) + ".");
+  };
+  DL_OK(within("storage.inline", inline_limit, 0, kMaxInlineBodyBytes));
+  DL_OK(within("storage.cache", cache_bytes, 1u << 20, 1ull << 40));
+  return within("storage.write_buffer", write_buffer_bytes, 64u << 10, 1ull << 32);
+}
+
 void exit_process(const std::string& why) {
   log_error("storage", "{}; ending, so that nothing is served that is not on the disk", why);
   ::_exit(kFatalStatus);
@@ -197,6 +219,7 @@ void exit_process(const std::string& why) {
 Result<std::unique_ptr<LocalStore>> open_local_store(FileSystem& fs, const std::string& dir,
                                                      std::vector<PartitionKeys> partitions, const Clock& clock,
                                                      Random& random, const LocalLimits& limits, FatalHandler fatal) {
+  DL_OK(limits.check());
   std::vector<std::string> names;
   for (const auto& one : partitions) names.push_back(one.name);
   DL_TRY(auto held, DataDir::open(fs, dir, names));

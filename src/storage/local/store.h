@@ -31,6 +31,12 @@ struct PartitionStats {
   uint64_t moved_bodies = 0, moved_bytes = 0;  // copied out of mostly dead segments
 };
 
+// What the engine holds in memory, of all partitions.
+struct StoreMemory {
+  uint64_t cache_bytes = 0, cache_limit = 0;
+  uint64_t buffer_bytes = 0;  // rows that are not yet in tables
+};
+
 // What a scrub found.
 struct ScrubReport {
   uint64_t bodies = 0;              // in segments
@@ -53,14 +59,16 @@ class LocalStore : public Store {
   virtual uint64_t segment_bytes(std::string_view partition) const = 0;
   // Since the start, or now. In memory; any thread.
   virtual PartitionStats stats(std::string_view partition) const = 0;
+  virtual StoreMemory memory() const = 0;
   // Whether a write would be taken. Errors: kIo (it has failed and must be restarted), kUnavailable (closed until the
   // disk has space), kNoSpace (below the reserve).
   virtual Result<void> health(std::string_view partition) const = 0;
 };
 
 // Makes or opens DIR (mode 0700) and everything in it. `fs`, `clock` and `random` outlive the store.
-// Errors: kForeign (another format, foreign files, a partition without keys), kConflict (in use by another process),
-// kCorrupt (needs repair: the message names the damage, nothing was changed), kIo, kNoSpace.
+// Errors: kInvalid (limits out of range), kForeign (another format, foreign files, a partition without keys), kConflict
+// (in use by another process), kCorrupt (needs repair: the message names the damage, nothing was changed), kIo,
+// kNoSpace.
 Result<std::unique_ptr<LocalStore>> open_local_store(FileSystem& fs, const std::string& dir,
                                                      std::vector<PartitionKeys> partitions, const Clock& clock,
                                                      Random& random, const LocalLimits& limits = {},
