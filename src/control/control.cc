@@ -325,6 +325,24 @@ Result<void> Control::delete_bucket(const audit::Author& by, const std::string& 
   return {};
 }
 
+Result<format::BucketRow> Control::restore_bucket(const audit::Author& by, const BucketId& id) {
+  DL_OK(require_hub());
+  format::BucketRow row;
+  {
+    std::lock_guard changing(changing_);
+    const auto now = state();
+    const auto* found = now->find_bucket(id);
+    if (!found) return error(Code::kNotFound, "there is no bucket with the id " + id.hex());
+    row = *found;
+    if (!row.deleted) return row;
+    row.deleted = false;
+    if (now->find_bucket(row.name)) row.name = row.name.substr(0, kMaxBucketName - 9) + "-" + id.hex().substr(0, 8);
+    DL_OK(apply(by, {{bucket_key(id), format::encode(row)}}));
+  }
+  if (listener_) listener_();
+  return row;
+}
+
 Result<void> Control::set_versioning(const audit::Author& by, const std::string& name,
                                      format::BucketVersioning versioning) {
   DL_OK(require_hub());

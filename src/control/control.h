@@ -74,6 +74,9 @@ class Control {
   // `empty` is asked before and after the row became deleted and the fence ran; a "no" after it puts the row back.
   Result<void> delete_bucket(const audit::Author& by, const std::string& name,
                              const std::function<Result<bool>(const format::BucketRow&)>& empty);
+  // Takes a deletion back that was cut off; under another name when its own is in use. The devices that had it have to
+  // be assigned it again. Errors: kNotFound.
+  Result<format::BucketRow> restore_bucket(const audit::Author& by, const BucketId& id);
   Result<void> set_versioning(const audit::Author& by, const std::string& name, format::BucketVersioning versioning);
 
   // Devices: the row is written whole by fleet, which knows what its fields mean. `change` sees the present row

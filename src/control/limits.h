@@ -10,6 +10,7 @@ inline constexpr size_t kMaxKeysPerUser = 2;
 inline constexpr size_t kMaxPoliciesPerUser = 4;
 inline constexpr size_t kMaxPolicyBytes = 3'000;  // four of them fit the 16 KiB of a row
 inline constexpr size_t kMaxBuckets = 10'000;
+inline constexpr size_t kMaxBucketName = 63;
 inline constexpr size_t kMaxDevices = 1'000;
 inline constexpr size_t kMaxBucketsPerDevice = 100;
 inline constexpr size_t kMaxEverPerDevice = 600;  // assigned, and former ones; 16 bytes each fit a row

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "control/control.h"
+#include "control/limits.h"
 #include "crypto/hash.h"
 
 namespace dl::control {
@@ -39,7 +40,7 @@ bool valid_device_name(std::string_view name, std::string_view hub_region) {
 }
 
 bool valid_bucket_name(std::string_view name) {
-  if (name.size() < 3 || name.size() > 63) return false;
+  if (name.size() < 3 || name.size() > kMaxBucketName) return false;
   if (!lower_or_digit(name.front()) || !lower_or_digit(name.back())) return false;
   if (!std::all_of(name.begin(), name.end(), [](char c) { return lower_or_digit(c) || c == '.' || c == '-'; }))
     return false;

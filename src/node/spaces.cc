@@ -8,6 +8,8 @@
 #include "journal/follow.h"
 #include "journal/receive.h"
 #include "journal/space_setup.h"
+#include "journal/work.h"
+#include "objects/upload_rows.h"
 
 namespace dl::node {
 namespace {
@@ -186,6 +188,38 @@ Result<void> NodeSpaces::make_space(const format::BucketRow& row) {
       [&](storage::Batch& batch) { return journal::create_space(batch, space); }, storage::Purpose::kFree);
 }
 
+// A hub that ended between a bucket's row, which says deleted, and its space, which holds what comes from then on: what
+// was begun is finished, or taken back when something was acknowledged in between. Before anybody is served.
+Result<void> NodeSpaces::end_deletions(const control::State& state) {
+  auto& partition = config_.store->partition("default");
+  for (const auto& [id, row] : state.buckets) {
+    if (!row.deleted) continue;
+    DL_TRY(auto begun, partition.get(format::space_key(id)));
+    if (!begun) DL_OK(make_space(row));
+    const auto& space = intern(id, row.id_key);
+    auto closed = partition.commit_wait(
+        [&](storage::Batch& batch) -> Result<void> {
+          DL_TRY(auto kept, journal::load_space(batch, id));
+          if (kept.deleted) return {};
+          DL_TRY(bool uploads, objects::has_uploads(batch, id));
+          if (uploads) return error(Code::kConflict, "the bucket has uploads in progress");
+          return journal::close_space(batch, space);
+        },
+        storage::Purpose::kFree);
+    if (closed.ok()) continue;
+    if (closed.error().code != Code::kConflict) return std::move(closed).error();
+    auto by = audit::Author::of_node(config_.self, config_.clock->wall(), "node", "s3:DeleteBucket",
+                                     "arn:aws:s3:::" + row.name);
+    DL_TRY(auto kept,
+           config_.control->restore_bucket(by.taken_back("it was cut off, and something was written meanwhile"), id));
+    log_warn("node",
+             "the deletion of bucket '{}' was cut off, and it is not empty: it stays, as '{}', and is assigned "
+             "to no device",
+             row.name, kept.name);
+  }
+  return {};
+}
+
 Result<void> NodeSpaces::refresh() {
   std::lock_guard one(refreshing_);
   auto state = config_.control->state();
@@ -195,7 +229,7 @@ Result<void> NodeSpaces::refresh() {
       DL_TRY(auto begun, config_.store->partition("default").get(format::space_key(id)));
       if (!begun) DL_OK(make_space(state->buckets.at(id)));
     }
-    return {};
+    return end_deletions(*state);
   }
   auto& partition = config_.store->partition("default");
   DL_TRY(auto view, partition.snapshot());

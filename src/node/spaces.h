@@ -71,6 +71,7 @@ class NodeSpaces : public objects::BucketSource, public objects::SpaceSource, pu
   const journal::Space& intern(const BucketId& id, const Bytes& id_key) const;
   bool is_ready(const BucketId& id) const;
   Result<void> make_space(const format::BucketRow& row);
+  Result<void> end_deletions(const control::State& state);
   Result<bool> begin_drop(const BucketId& id);
   Result<void> finish_drop(const BucketId& id);
   Result<bool> hold_waiting(const format::BucketRow& bucket, const NodeId& origin);

@@ -129,8 +129,8 @@ class Machine {
     storage::read_pieces(*h.blobs, found.current->body, 0, out.data(), out.size()).value();
     return out;
   }
-  size_t inbox(const std::string& bucket, journal::Reason reason) {
-    auto h = held(bucket);
+  size_t inbox(const std::string& bucket, journal::Reason reason) { return inbox(held(bucket), reason); }
+  static size_t inbox(const sync::HeldSpace& h, journal::Reason reason) {
     size_t n = 0;
     journal::scan_inbox(*h.partition->snapshot().value(), h.space, [&](const journal::InboxItem& i) {
       n += i.status == format::Status::kHeld && i.reason == reason && i.record.has_value();
@@ -423,6 +423,82 @@ TEST_CASE("a drop that the power ends is finished before a bucket that is assign
     p.same();
     CHECK(p.hub.read("mission", "l") == "written after");
     CHECK(p.device.rows()[kTable] == 1);
+  }
+}
+
+// What the power can leave of a deletion: the row says deleted, the space does not know.
+struct CutDeletion : Pair {
+  CutDeletion() {
+    hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
+    assign();
+    meet();
+    link->cut();
+    space = hub.held("mission");
+  }
+  void cut_off(const std::function<void()>& meanwhile = [] {}) {
+    hub.control
+        ->delete_bucket(audit::Author("admin"), "mission",
+                        [&](const format::BucketRow&) -> Result<bool> {
+                          meanwhile();
+                          return true;
+                        })
+        .value();
+    restart(hub);
+  }
+  bool deleted() { return hub.control->state()->find_bucket(space->space.bucket)->deleted; }
+  sync::HeldSpace again() { return *hub.spaces->find_space(space->space.bucket); }
+
+  std::optional<sync::HeldSpace> space;
+};
+
+TEST_CASE("a deletion that the power cut off is finished: what comes later is held, with its body") {
+  CutDeletion p;
+  p.put(p.device, "late", "written far away");
+  p.cut_off();
+  CHECK(p.deleted());
+  CHECK(!p.hub.spaces->find_bucket("mission"));
+  p.meet();
+  p.meet();
+  CHECK(Machine::inbox(p.again(), journal::Reason::kBucketDeleted) == 1);
+  size_t bodies = 0;
+  auto h = p.again();
+  journal::scan_inbox(*h.partition->snapshot().value(), h.space,
+                      [&](const journal::InboxItem& i) -> Result<storage::Scan> {
+                        bodies += journal::load_known(*h.partition->snapshot().value(), i.hash).value().row.body_here;
+                        return storage::Scan::kContinue;
+                      })
+      .value();
+  CHECK(bodies == 1);
+  // A bucket of that name is another one.
+  p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
+  p.restart(p.hub);
+  CHECK(p.hub.read("mission", "late") == "-");
+}
+
+TEST_CASE("a deletion that the power cut off is taken back when something was written meanwhile") {
+  for (bool taken : {false, true}) {
+    CAPTURE(taken);
+    CutDeletion p;
+    bool written = false;
+    p.cut_off([&] {
+      if (!written) p.hub.put("mission", "acknowledged", "a body");
+      written = true;
+    });
+    if (taken) {
+      // The name was in use already when the deletion was found unfinished.
+      CHECK(!p.deleted());
+      p.hub.control
+          ->delete_bucket(audit::Author("admin"), "mission",
+                          [](const format::BucketRow&) { return Result<bool>(true); })
+          .value();
+      p.hub.spaces->create_bucket(audit::Author("admin"), "mission").value();
+      p.restart(p.hub);
+    }
+    CHECK(!p.deleted());
+    auto name = p.hub.control->state()->find_bucket(p.space->space.bucket)->name;
+    CHECK(name == (taken ? "mission-" + p.space->space.bucket.hex().substr(0, 8) : "mission"));
+    CHECK(p.hub.read(name, "acknowledged") == "a body");
+    if (taken) CHECK(p.hub.read("mission", "acknowledged") == "-");
   }
 }
 
