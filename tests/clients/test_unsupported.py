@@ -1,9 +1,13 @@
 """What is not supported says so (501), does nothing, and never pretends success."""
 
+import urllib.parse
+
 import botocore.exceptions
+import botocore.session
 import pytest
 
 from tests.clients.test_objects import keys_below, refused
+from tests.support import sigv4
 
 B = {"Bucket": "{bucket}"}
 O = {"Bucket": "{bucket}", "Key": "{key}"}
@@ -49,6 +53,35 @@ def fill(value, bucket, key):
 def test_operation_is_refused_as_not_implemented(s3, place, operation, arguments):
     s3.put_object(Bucket=place.bucket, Key=place.key("o"), Body=b"stays")
     refused(getattr(s3, operation), 501, "NotImplemented", **fill(arguments, place.bucket, place.key("o")))
+    assert s3.get_object(Bucket=place.bucket, Key=place.key("o"))["Body"].read() == b"stays"
+
+
+SERVED = {
+    "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket", "CreateMultipartUpload", "DeleteBucket",
+    "DeleteObject", "DeleteObjects", "GetBucketLocation", "GetBucketVersioning", "GetObject", "GetObjectTagging", "HeadBucket",
+    "HeadObject", "ListBuckets", "ListMultipartUploads", "ListObjectVersions", "ListObjects", "ListObjectsV2", "ListParts",
+    "PutBucketVersioning", "PutObject", "UploadPart", "UploadPartCopy",
+    "ListDirectoryBuckets",  # the same request as ListBuckets, at a host of its own
+}
+MODEL = botocore.session.get_session().get_service_model("s3")
+# ... and what comes after this model: a sub-resource that nobody has heard of.
+UNHEARD = [(f"{method} {path} newResource", method, path + ("&" if "?" in path else "?") + "newResource") for method, path in (
+    ("GET", "/{Bucket}"), ("PUT", "/{Bucket}"), ("POST", "/{Bucket}"), ("DELETE", "/{Bucket}"), ("GET", "/{Bucket}/{Key+}"),
+    ("HEAD", "/{Bucket}/{Key+}"), ("PUT", "/{Bucket}/{Key+}"), ("POST", "/{Bucket}/{Key+}"), ("DELETE", "/{Bucket}/{Key+}"),
+    ("PUT", "/{Bucket}?versioning"), ("POST", "/{Bucket}?delete"))]
+
+
+def of_model():
+    rows = [(name, MODEL.operation_model(name).http) for name in MODEL.operation_names if name not in SERVED]
+    return [(name, http["method"], http["requestUri"]) for name, http in rows] + UNHEARD
+
+
+@pytest.mark.parametrize("name,method,uri", of_model(), ids=[row[0] for row in of_model()])
+def test_every_other_operation_of_the_model_is_refused(s3, endpoint, place, name, method, uri):
+    s3.put_object(Bucket=place.bucket, Key=place.key("o"), Body=b"stays")
+    path, _, query = uri.replace("{Bucket}", place.bucket).replace("{Key+}", place.key("o")).partition("?")
+    answer = sigv4.call(endpoint, method, path, urllib.parse.parse_qsl(query, keep_blank_values=True), body=b"")
+    assert answer.status == 501, (answer.status, answer.body)
     assert s3.get_object(Bucket=place.bucket, Key=place.key("o"))["Body"].read() == b"stays"
 
 

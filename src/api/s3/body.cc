@@ -6,6 +6,7 @@
 #include "api/s3/checksums.h"
 #include "api/s3/limits.h"
 #include "api/s3/text.h"
+#include "base/assert.h"
 #include "base/hex.h"
 #include "base/task.h"
 #include "crypto/hash.h"
@@ -41,6 +42,7 @@ class RequestBody : public objects::BodySource {
   Result<objects::Expected> expected() const override {
     objects::Expected out = expected_;
     if (!trailer_) return out;
+    DL_ASSERT(decoder_.has_value(), "check_trailer lets no trailer through without a body of chunks");
     const ChecksumName& name = name_of(*trailer_);
     for (const auto& [header, value] : decoder_->trailers()) {
       if (header != name.header) continue;
@@ -67,6 +69,14 @@ Result<uint64_t> announced_size(const Call& call) {
   const net::HttpRequest& http = *call.request.http;
   if (http.content_length) return *http.content_length;
   return refuse(S3Code::kMissingContentLength, "You must provide the Content-Length HTTP header.");
+}
+
+// A checksum announced for a trailer, where the body has none to bring it.
+Result<void> check_trailer(const AskedChecksum& asked, const access::Verified* verified) {
+  const bool with_trailer = verified && (verified->payload == access::Payload::kStreamSignedTrailer ||
+                                         verified->payload == access::Payload::kStreamUnsignedTrailer);
+  if (!asked.trailer || with_trailer) return {};
+  return refuse(S3Code::kInvalidRequest, "x-amz-trailer needs a body with trailers");
 }
 
 Result<void> compare(const objects::Expected& expected, BytesView body) {
@@ -96,10 +106,7 @@ Result<BodyPlan> plan_body(Call* call) {
   if (verified && verified->payload == access::Payload::kHashed) {
     DL_TRY(expected.sha256, from_hex(verified->payload_hash));
   }
-  const bool with_trailer = verified && (verified->payload == access::Payload::kStreamSignedTrailer ||
-                                         verified->payload == access::Payload::kStreamUnsignedTrailer);
-  if (plan.checksum.trailer && !with_trailer)
-    return refuse(S3Code::kInvalidRequest, "x-amz-trailer needs a body with trailers");
+  DL_OK(check_trailer(plan.checksum, verified));
   plan.source =
       std::make_unique<RequestBody>(&call->exchange->body, verified, std::move(expected), plan.checksum.trailer);
   return plan;
@@ -111,6 +118,7 @@ Task<Bytes> read_document(Call* call, size_t limit, ChecksumOf checksum) {
   const access::Verified* verified = call->identity->verified();
   if (!http.chunked && !http.content_length) co_return Bytes();
   DL_CO_TRY(AskedChecksum asked, parse_checksum_headers(call->request));
+  DL_CO_OK(check_trailer(asked, verified));
   objects::Expected expected;
   DL_CO_TRY(expected.md5, parse_content_md5(call->request));
   if (checksum == ChecksumOf::kDocument) expected.checksum = asked.value;
