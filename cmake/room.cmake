@@ -2,7 +2,7 @@
 #
 # One static library a room. Without SOURCES every *.cc of the folder (and its sub-folders) is taken, except *_test.cc
 # (linked into the test program test_NAME beside it), *_fuzz.cc (one program each, fuzz_STEM, with DL_FUZZ: the asan preset) and *_bench.cc.
-# A dependency whose rank is not lower is refused here; tools/check_rooms.py holds the same table against #include lines.
+# A dependency whose rank is not lower is refused here; tools/check_house.py holds the same table against #include lines.
 set_property(GLOBAL PROPERTY DL_RANKS "")
 
 function(demilune_room name)

@@ -3,7 +3,7 @@ outside_clients() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprov
 outside_fleet() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/fleet "$@"; }
 outside_cut_off() { ensure_venv && .venv/bin/python tests/fleet/cut_off.py "$@"; }
 outside_disk() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/disk "$@"; }
-outside_bad_input() { python3 tests/bad_input/garbage.py "$@"; }
+outside_bad_input() { python3 tests/bad_input/garbage.py && python3 tests/bad_input/odd.py; }
 outside_kill() { python3 tests/chaos/kill.py "$@"; }
 # The harness must find a server that loses what it acknowledges; only a debug build can be told to be one.
 outside_kill_planted() {

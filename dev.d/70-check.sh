@@ -108,10 +108,12 @@ check_format() {
 # clang-tidy on what the last commit changed; ./dev tidy BASE for more.
 cmd_tidy() {
   local base="${1:-HEAD~1}" files
-  files=$(git diff --name-only --diff-filter=d "$base" -- 'src/*.cc' 2>/dev/null | grep -vE '_(fuzz|test|bench)\.cc$' | head -n 20 || true)
+  git rev-parse --quiet --verify "$base^{commit}" >/dev/null ||
+    { echo "this clone has no commit $base to compare with: nothing was looked at"; return 0; }
+  files=$(git diff --name-only --diff-filter=d "$base" -- 'src/*.cc' | grep -vE '_(fuzz|test|bench)\.cc$' | head -n 20 || true)
   [ -n "$files" ] || return 0
   # shellcheck disable=SC2086
-  clang-tidy-19 -p build/asan --quiet $files 2>/dev/null
+  clang-tidy-19 -p build/asan --quiet $files 2> >(grep -v 'warnings generated' >&2)
 }
 
 campaign() { # NAME COMMAND...: quiet unless it fails

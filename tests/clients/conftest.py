@@ -257,17 +257,23 @@ def rclone(endpoint, tmp_path):
 
 @pytest.fixture
 def restic(endpoint, place, tmp_path):
-    require_program("/usr/bin/restic", "restic")
+    program = os.environ.get("RESTIC", "/usr/bin/restic")
+    require_program(program, "restic")
     env = clean_environment(
         tmp_path, AWS_ACCESS_KEY_ID=endpoint.access_key, AWS_SECRET_ACCESS_KEY=endpoint.secret_key,
         AWS_DEFAULT_REGION=endpoint.region, RESTIC_PASSWORD="correct horse", RESTIC_CACHE_DIR=str(tmp_path / "cache"),
         RESTIC_REPOSITORY=f"s3:{endpoint.url}/{place.bucket}/{place.prefix}repo")
-    return Tool(["/usr/bin/restic", "--cacert", endpoint.ca], env)
+    return Tool([program, "--cacert", endpoint.ca], env)
 
 
-@pytest.fixture
-def s3cmd(endpoint, tmp_path):
-    require_program("/usr/bin/s3cmd", "s3cmd")
+S3CMD_PROGRAMS = {"debian-s3cmd": "/usr/bin/s3cmd", "current-s3cmd": str(ROOT / ".venv" / "bin" / "s3cmd")}
+
+
+@pytest.fixture(params=list(S3CMD_PROGRAMS))
+def s3cmd(request, endpoint, tmp_path):
+    """Debian's s3cmd and the current one, one after the other."""
+    program = S3CMD_PROGRAMS[request.param]
+    require_program(program, "s3cmd")
     config = tmp_path / "s3cfg"
     config.write_text(f"""[default]
 access_key = {endpoint.access_key}
@@ -281,4 +287,4 @@ signature_v2 = False
 max_retries = 1
 progress_meter = False
 """, encoding="utf-8")
-    return Tool(["/usr/bin/s3cmd", "--config", str(config)], clean_environment(tmp_path))
+    return Tool([program, "--config", str(config)], clean_environment(tmp_path))

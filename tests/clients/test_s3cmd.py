@@ -1,4 +1,4 @@
-"""s3cmd 2.3."""
+"""s3cmd: Debian's 2.3 and the current 2.4."""
 
 import hashlib
 

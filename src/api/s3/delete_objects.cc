@@ -72,7 +72,7 @@ void write_deleted(XmlWriter& xml, const DeleteDocument::Object& object, const o
 }  // namespace
 
 Task<void> delete_objects(Call* call) {
-  // Listed before the body is read: somebody who may do nothing in this bucket sends no megabytes.
+  // Each key in the document is decided on its own, so it is read before anybody knows what its sender may.
   DL_CO_TRY(Bytes bytes, co_await read_document(call, limits::kMaxXmlBytes));
   DL_CO_TRY(DeleteDocument document, read_delete(bytes));
   DeletePlan plan = decide(call, document);
