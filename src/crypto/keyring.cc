@@ -64,8 +64,8 @@ Result<KeyRing> KeyRing::open(BytesView root, BytesView file) {
   BytesView header = file.substr(0, kHeaderBytes), nonce = file.substr(kHeaderBytes, kGcmNonceBytes);
   BytesView id = header.substr(8, kIdBytes);
   if (!equal_constant_time(root_check(root, id), header.substr(8 + kIdBytes)))
-    return error(Code::kForeign, "keys/root is not the root key of this key ring",
-                 "put back the root key that belongs to this directory; it cannot be made anew");
+    return error(Code::kForeign, "keys/root is not the root key of keys/ring, or one of them is damaged",
+                 "put back both files as they belong to this directory; they cannot be made anew");
   auto plain = aes256_gcm_open(seal_key(root, id), nonce, header, file.substr(kHeaderBytes + kGcmNonceBytes));
   if (!plain.ok()) return damaged("it does not authenticate");
 

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "base/testing/golden.h"
+#include "format/arriving.h"
 #include "format/history.h"
 #include "format/keys.h"
 
@@ -76,6 +77,34 @@ Record purge() {
   return r;
 }
 
+Record marker() {
+  Record r = purge();
+  r.kind = RecordKind::kMarker;
+  r.oseq = 3;
+  r.previous = hash('p');
+  r.target = {};
+  r.parents = {hash('a'), hash('b')};
+  r.ends = {hash('a')};
+  r.settles = true;
+  r.unlisted = true;
+  r.null = true;
+  r.bypass_governance = false;
+  return r;
+}
+Record change_of_attributes() {
+  Record r = purge();
+  r.kind = RecordKind::kAttributes;
+  r.oseq = 4;
+  r.previous = hash('p');
+  r.ends = {};
+  r.bypass_governance = false;
+  r.attributes.tags = {{{"k", "v"}}, {hash('s')}};
+  r.attributes.retention = {{1'800'000'000'000, true}, {hash('t')}};
+  r.attributes.hold = {true, {hash('u')}};
+  r.attributes.acl = {"policy", {hash('v')}};
+  return r;
+}
+
 HistoryPiece piece() {
   HistoryPiece p{.epoch = 1, .from = 3, .to = 9, .last = true};
   p.entries = {{4, "key", hash('r'), EntryKind::kRow, {}, 0},
@@ -118,6 +147,10 @@ std::vector<Sample> samples() {
   return {
       sample("record_object", object(), encode_record(object()).value(), decode_record),
       sample("record_purge", purge(), encode_record(purge()).value(), decode_record),
+      sample("record_marker", marker(), encode_record(marker()).value(), decode_record),
+      sample("record_attributes", change_of_attributes(), encode_record(change_of_attributes()).value(), decode_record),
+      row_sample("row_arriving", ArrivingRow{bucket(), 7, {{BlobId::of(Bytes(16, 'b')), 7}}, "manifest"},
+                 decode_arriving),
       sample("row_seal", seal, encode_seal(seal), decode_seal),
       sample("row_manifest", manifest, encode_manifest(manifest), decode_manifest),
       sample("history_piece", piece(), encode_history(piece()), decode_history),

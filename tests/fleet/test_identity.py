@@ -175,7 +175,7 @@ SPOILED = {
                        "FORMAT is not of a format that this program knows", "Use the version of the program that wrote it"),
     "no-format": (lambda d, other: (d / "FORMAT").unlink(), "has kv but no FORMAT file", "FORMAT was lost: restore it"),
     "foreign-root": (lambda d, other: shutil.copy(other / "keys" / "root", d / "keys" / "root"),
-                     "keys/root is not the root key of this key ring", "ut back the root key that belongs"),
+                     "keys/root is not the root key of keys/ring, or one of them is damaged", "ut back both files as they belong"),
     "foreign-keys": (lambda d, other: shutil.copytree(other / "keys", d / "keys", dirs_exist_ok=True),
                      "keys/ is not the one that belongs to this directory", "Nothing was changed"),
     "no-root": (lambda d, other: (d / "keys" / "root").unlink(), "its key file keys/root is missing", "Put back the keys/ folder"),
