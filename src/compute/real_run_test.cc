@@ -257,7 +257,11 @@ REAL_CASE("containers run on while the node is down and are found again") {
   bed.service.reset();
   CHECK(bed.runs(pid));
   // The job ends while nobody looks.
-  auto children = read_pseudo_file(bed.fs, fmt::format("/proc/{0}/task/{0}/children", job_pid)).value();
+  Bytes children;
+  bed.wait_for([&] {
+    children = read_pseudo_file(bed.fs, fmt::format("/proc/{0}/task/{0}/children", job_pid)).value();
+    return !children.empty();
+  });
   REQUIRE(signal_process(std::stoi(children), SIGKILL).ok());
   bed.wait_for([&] { return !bed.runs(job_pid); });
   bed.start();

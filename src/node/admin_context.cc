@@ -171,12 +171,13 @@ api::admin::AdminContext Node::Parts::admin_context() {
     info.version = config.version;
     info.region = identity.region;
     info.hub = is_hub() ? "" : identity.hub_name;
-    info.data_endpoint = "https://" + reach_locally(addresses.data);
-    info.admin_endpoint = "https://" + reach_locally(addresses.admin);
+    const Addresses at = bound();
+    info.data_endpoint = "https://" + reach_locally(at.data);
+    info.admin_endpoint = "https://" + reach_locally(at.admin);
     info.link_address = config.settings.text("link.hub_address");
     // Of a hub that listens on all addresses nobody here knows the one that devices use.
-    if (info.link_address.empty() && addresses.link && !addresses.link->host.empty())
-      info.link_address = net::format_host_port(*addresses.link);
+    if (info.link_address.empty() && at.link && !at.link->host.empty())
+      info.link_address = net::format_host_port(*at.link);
     info.ca_pem = authority->certificate.pem();
     info.data_dir = config.data_dir;
     return info;

@@ -96,9 +96,6 @@ Result<void> Node::Parts::listen() {
   server_tls = std::make_shared<net::TlsSlot>(context);
   DL_TRY(auto data, address_of(settings, "listen.data", all + ":7443"));
   DL_TRY(addresses.data, data_server->listen_tls(data, server_tls));
-  DL_TRY(auto admin_address, address_of(settings, "listen.admin", all + ":7444"));
-  DL_TRY(addresses.admin, admin_server->listen_tls(admin_address, server_tls));
-  DL_OK(admin_server->listen_unix(dir("demilune.sock")));
   const auto& plain = settings.text("listen.insecure_http");
   if (!plain.empty()) {
     DL_TRY(auto address, net::parse_host_port(plain));
@@ -112,7 +109,16 @@ Result<void> Node::Parts::listen() {
     DL_TRY(auto link, address_of(settings, "listen.link", "*:7445"));
     DL_TRY(addresses.link, hub_link->listen(link, std::make_shared<net::TlsSlot>(link_context)));
   }
-  return {};
+  // Last, because whoever comes in here may ask for all of the addresses.
+  DL_TRY(auto admin_address, address_of(settings, "listen.admin", all + ":7444"));
+  std::lock_guard lock(opening);
+  DL_TRY(addresses.admin, admin_server->listen_tls(admin_address, server_tls));
+  return admin_server->listen_unix(dir("demilune.sock"));
+}
+
+Addresses Node::Parts::bound() const {
+  std::lock_guard lock(opening);
+  return addresses;
 }
 
 // Certificates long before they end, spaces that are no longer assigned.
@@ -202,7 +208,7 @@ Result<std::unique_ptr<Node>> Node::start(World world, NodeConfig config) {
 Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Node::~Node() { stop(); }
 void Node::stop() { parts_->stop(); }
-Addresses Node::addresses() const { return parts_->addresses; }
+Addresses Node::addresses() const { return parts_->bound(); }
 std::optional<Node::FirstKey> Node::first_key() const { return parts_->first_key; }
 
 }  // namespace dl::node

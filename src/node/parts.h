@@ -52,6 +52,7 @@ struct Node::Parts {
   NodeConfig config;
   format::NodeIdentity identity;
   std::optional<Node::FirstKey> first_key;
+  mutable std::mutex opening;  // addresses
   Addresses addresses;
   bool stopped = false;
 
@@ -113,6 +114,7 @@ struct Node::Parts {
   Result<void> open_compute();
   Result<void> open_admin();
   Result<void> listen();
+  Addresses bound() const;
   void start_upkeep();
   void stop();
 

@@ -168,6 +168,30 @@ TEST_CASE(
   CHECK(hub.s3("GET", "/mission/small").body == "x");
 }
 
+TEST_CASE("who comes in as soon as the local socket is there is told all addresses") {
+  Client client;
+  Running hub(client);
+  Json told;
+  Thread early("early", [&] {
+    net::HttpClient http(client.runtime, net::HttpEndpoint::local(hub.dir + "/demilune.sock"));
+    StopSignal pause;
+    for (int tries = 0; tries < 30'000; tries++) {
+      auto answer = http.request({"GET", "/api/v1/node", {}, {}, {}, {}, false});
+      if (answer.ok() && answer->head.status == 200) {
+        if (auto json = format::parse_json(answer->body); json.ok()) told = std::move(*json);
+        return;
+      }
+      pause.wait_for(Millis(1));
+    }
+  });
+  hub.start();
+  early.join();
+  auto bound = hub.node->addresses();
+  CHECK(told.text("data_endpoint") == "https://" + net::format_host_port(bound.data));
+  CHECK(told.text("admin_endpoint") == "https://" + net::format_host_port(bound.admin));
+  CHECK(told.text("link_address") == net::format_host_port(*bound.link));
+}
+
 TEST_CASE("a hub and a device from outside: a write waits for the hub, jobs are ended by who asks, ages are true") {
   Client client;
   Running hub(client), device(client);
