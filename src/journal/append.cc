@@ -40,7 +40,7 @@ class Append {
   void raise_floor(Hlc hlc) { floor_ = std::max(floor_, hlc); }
   Result<Written> write();
   Result<void> write_void();
-  Result<void> write_body(Known& known);
+  Result<std::optional<std::vector<format::BodyPiece>>> attach_body(const RecordHash& hash);
 
   Work& work_;
   Draft draft_;
@@ -107,7 +107,7 @@ Result<void> Append::place_version() {
 
 // Every null version that the view shows, but for locked ones and conflict heads that are no parents.
 Result<void> Append::add_null_ends(const std::vector<RecordHash>& open_heads) {
-  DL_TRY(auto committed, load_key_state(work_.batch(), work_.space().bucket, draft_.key));
+  DL_TRY(auto committed, work_.key_state(draft_.key));
   std::vector<RecordHash> candidates = committed.nulls;
   if (!work_.space().home) {
     DL_TRY(auto pending, load_all_pending(work_.batch(), work_.space().bucket, draft_.key));
@@ -186,30 +186,31 @@ Result<void> Append::write_void() {
   return {};
 }
 
-Result<void> Append::write_body(Known& known) {
-  if (!needs_body(known.record)) {
+// Where the body lies, attached to the record; nullopt: the record has none.
+Result<std::optional<std::vector<format::BodyPiece>>> Append::attach_body(const RecordHash& hash) {
+  if (!needs_body(record_)) {
     if (!draft_.body.empty() || (draft_.fresh && !draft_.fresh->blobs.empty()))
       return error(Code::kInternal, "a body was given to a record that has none");
-    return {};
+    return std::optional<std::vector<format::BodyPiece>>();
   }
   std::vector<storage::BlobPiece> pieces = draft_.body;
   const auto& blobs = *work_.space().blobs;
   if (draft_.fresh) {
-    blobs.attach(work_.batch(), *draft_.fresh, known.hash.view());
+    blobs.attach(work_.batch(), *draft_.fresh, hash.view());
     pieces = draft_.fresh->pieces();
   } else {
     std::vector<BlobId> shared;
     for (const auto& piece : pieces) {
       if (std::find(shared.begin(), shared.end(), piece.blob) != shared.end()) continue;
       shared.push_back(piece.blob);
-      DL_OK(blobs.share(work_.batch(), piece.blob, known.hash.view()));
+      DL_OK(blobs.share(work_.batch(), piece.blob, hash.view()));
     }
   }
   uint64_t length = 0;
   for (const auto& piece : pieces) length += piece.length;
-  DL_REQUIRE(length == known.record.object->size, "the body's pieces do not add up to the object's size");
-  if (draft_.manifest) work_.batch().put(format::manifest_key(known.hash), format::encode_manifest(*draft_.manifest));
-  return work_.set_body(known, to_row(pieces));
+  DL_REQUIRE(length == record_.object->size, "the body's pieces do not add up to the object's size");
+  if (draft_.manifest) work_.batch().put(format::manifest_key(hash), format::encode_manifest(*draft_.manifest));
+  return std::optional(to_row(pieces));
 }
 
 Result<Written> Append::write() {
@@ -226,8 +227,9 @@ Result<Written> Append::write() {
   DL_TRY(Bytes bytes, format::encode_record(record_));
   RecordHash hash = hash_record(bytes);
   if (voided_) DL_OK(write_void());
-  DL_TRY(Known known, work_.admit(hash, std::move(bytes), record_, Status::kTentative));
-  if (known.is_version()) DL_OK(write_body(known));
+  DL_TRY(auto body, attach_body(hash));
+  DL_TRY([[maybe_unused]] Known known,
+         work_.admit(hash, std::move(bytes), record_, Status::kTentative, std::move(body)));
   own->received = record_.oseq;
   work_.batch().put(format::journal_key(space.bucket, space.self, record_.oseq),
                     format::encode(format::JournalRow{hash, false}));

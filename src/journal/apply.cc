@@ -74,7 +74,7 @@ Result<void> Apply::commit_row(Known& known, const HistoryRow& row) {
   known.row.csn = row.csn;
   known.row.attributes = row.attributes;
   DL_OK(work_.save_version(known));
-  work_.clear_pending(known.record.key, known.hash);
+  DL_OK(work_.clear_pending(known.record.key, known.hash));
   work_.move_entry(known.record.key, known.hash, before, row.csn);
   DL_TRY(Key * key, key_of(known.record.key));
   auto& nulls = key->after.nulls;
@@ -140,7 +140,7 @@ Result<void> Apply::take_key(const HistoryEntry& entry) {
   DL_OK(key_of(entry.key));
   bool lifted = entry.kind == EntryKind::kLifted && pending && pending->status != Status::kTentative &&
                 pending->csn < entry.csn && !known.is_version();
-  if (lifted) work_.clear_pending(entry.key, entry.hash);
+  if (lifted) DL_OK(work_.clear_pending(entry.key, entry.hash));
   bool moved_on =
       (known.is_version() && known.row.csn > entry.csn) || (known.is_tombstone() && known.grave.csn > entry.csn);
   if (!moved_on) work_.move_entry(entry.key, entry.hash, lifted ? pending->csn : 0, entry.csn);
@@ -173,7 +173,7 @@ Result<void> Apply::settle_place(const NodeId& origin, uint64_t oseq) {
   if (!pending || pending->status != Status::kTentative) return {};
   DL_OK(key_of(known.record.key));
   if (!known.is_version()) {
-    work_.clear_pending(known.record.key, slot->hash);
+    DL_OK(work_.clear_pending(known.record.key, slot->hash));
     return {};
   }
   known.row.status = Status::kHeld;

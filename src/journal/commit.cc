@@ -21,7 +21,7 @@ Result<void> write_added(Work& work, const RecordHash& hash, const StoredRows::L
   known.row.csn = csn;
   if (layer.attributes) known.row.attributes = *layer.attributes;
   DL_OK(work.save_version(known));
-  work.clear_pending(known.record.key, hash);
+  DL_OK(work.clear_pending(known.record.key, hash));
   work.move_entry(known.record.key, hash, before, csn);
   if (known.record.null) state.nulls.push_back(hash);
   return {};
@@ -74,7 +74,7 @@ Result<void> mark_decided(Work& work, const format::Record& record) {
 
 Result<void> write_verdict(Work& work, const Known& known, Status status, Reason reason) {
   const format::Record& record = known.record;
-  DL_TRY(auto before, load_key_state(work.batch(), work.space().bucket, record.key));
+  DL_TRY(auto before, work.key_state(record.key));
   auto after = before;
   uint64_t csn = work.next_csn();
   if (status == Status::kRefused) std::erase(after.state.awaited, known.hash);
@@ -96,7 +96,7 @@ Result<void> write_verdict(Work& work, const Known& known, Status status, Reason
 Result<void> learn_parents(Work& work, const RecordHash& hash, BytesView key, const Moment& now) {
   if (!work.space().rules.on(Rule::kSettleHeads)) return {};
   DL_TRY(Known known, load_known(work.batch(), hash));
-  DL_TRY(auto before, load_key_state(work.batch(), work.space().bucket, key));
+  DL_TRY(auto before, work.key_state(key));
   const auto& awaited = before.state.awaited;
   bool matters = known.is_tombstone() || std::find(awaited.begin(), awaited.end(), hash) != awaited.end();
   if (!matters || before.state.empty()) return {};
@@ -122,18 +122,18 @@ Result<void> commit_record(Work& work, const RecordHash& hash, const Moment& now
   DL_TRY(Known known, load_known(work.batch(), hash));
   DL_ASSERT(known.is_version() || known.kind == Known::Kind::kBare, "commit of a record that is not known");
   const format::Record record = known.record;
-  DL_TRY(auto before, load_key_state(work.batch(), work.space().bucket, record.key));
+  DL_TRY(auto before, work.key_state(record.key));
   auto after = before;
   StoredRows rows(work.batch(), work.space(), record.key, StoredRows::Base::kCommitted, now.wall);
   DL_TRY(Decision decision, decide(after.state, hash, record, rows, work.space().rules));
   if (decision.refused) return write_verdict(work, known, Status::kRefused, Reason::kLocked);
   DL_OK(write_decision(work, record.key, decision, rows, after, due));
   if (decision.touched.empty()) work.next_csn();
-  work.clear_pending(record.key, hash);
+  DL_OK(work.clear_pending(record.key, hash));
   after.state.csn = work.row().csn;
   work.save_key_state(record.key, before, after);
   DL_OK(mark_decided(work, record));
-  return recompute_view(work, record.key);
+  return view_after_commit(work, record.key);
 }
 
 }  // namespace dl::journal

@@ -100,7 +100,7 @@ Result<void> write_listing(Work& work, BytesView key, const format::KeyState& st
 
 // At the home only what is on its way has to be told.
 Result<void> write_home_view(Work& work, BytesView key) {
-  DL_TRY(auto state, load_key_state(work.batch(), work.space().bucket, key));
+  DL_TRY(auto state, work.key_state(key));
   DL_TRY(auto pending, load_all_pending(work.batch(), work.space().bucket, key));
   format::ViewRow row;
   for (const auto& p : pending) row.arriving += p.row.status == Status::kTentative;
@@ -150,10 +150,18 @@ Result<Tentative> load_tentative(Work& work, BytesView key) {
 
 }  // namespace
 
+Result<void> view_after_commit(Work& work, BytesView key) {
+  Bytes row_key = format::key_prefix(format::RowType::kView, work.space().bucket, key);
+  DL_TRY(auto present, work.batch().get(row_key));
+  if (present) return write_home_view(work, key);
+  DL_TRY(auto state, work.key_state(key));
+  return write_listing(work, key, state.state);
+}
+
 Result<void> recompute_view(Work& work, BytesView key) {
   if (work.space().home) return write_home_view(work, key);
   DL_TRY(auto before, load_view(work.batch(), work.space().bucket, key));
-  DL_TRY(auto committed, load_key_state(work.batch(), work.space().bucket, key));
+  DL_TRY(auto committed, work.key_state(key));
   DL_TRY(Tentative tentative, load_tentative(work, key));
   format::ViewRow& row = tentative.row;
   row.state = committed.state;
@@ -197,7 +205,7 @@ Result<void> extend_view(Work& work, const RecordHash& hash, const format::Recor
   if (before) {
     row = std::move(*before);
   } else {
-    DL_TRY(auto committed, load_key_state(work.batch(), work.space().bucket, record.key));
+    DL_TRY(auto committed, work.key_state(record.key));
     row.state = std::move(committed.state);
   }
   row.top = record.hlc;

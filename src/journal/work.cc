@@ -195,18 +195,32 @@ Result<void> Work::save_version(Known& version) {
       count(version_element(old), false);
     }
   }
+  write_version(version);
+  return {};
+}
+
+void Work::write_version(const Known& version) {
   if (version.row.status == Status::kCommitted) count(version_element(version), true);
   batch_->put(version.version_key, format::encode(version.row));
-  return {};
 }
 
 void Work::save_key_state(BytesView key, const format::KeyStateRow& before, const format::KeyStateRow& after) {
   if (!before.state.empty()) count(state_element(key, before.state), false);
   if (!after.state.empty()) count(state_element(key, after.state), true);
   batch_->put(format::key_prefix(format::RowType::kKeyState, space_->bucket, key), format::encode(after));
+  if (key_state_ && key_state_->first == key) key_state_->second = after;
 }
 
-Result<Known> Work::admit(const RecordHash& hash, Bytes bytes, format::Record record, Status status) {
+Result<format::KeyStateRow> Work::key_state(BytesView key) {
+  if (!key_state_ || key_state_->first != key) {
+    DL_TRY(auto row, load_key_state(*batch_, space_->bucket, key));
+    key_state_.emplace(Bytes(key), std::move(row));
+  }
+  return key_state_->second;
+}
+
+Result<Known> Work::admit(const RecordHash& hash, Bytes bytes, format::Record record, Status status,
+                          std::optional<std::vector<format::BodyPiece>> body) {
   Known out;
   out.hash = hash;
   format::PlaceRow place;
@@ -222,12 +236,13 @@ Result<Known> Work::admit(const RecordHash& hash, Bytes bytes, format::Record re
   out.version_key = format::version_key(space_->bucket, record.key, record.hlc, version_id(*space_, hash));
   out.row.record = std::move(bytes);
   out.row.status = status;
-  out.row.body_here = !needs_body(record);
+  out.row.body_here = body || !needs_body(record);
+  if (body) out.row.body = std::move(*body);
   out.record = std::move(record);
   place.version_key = out.version_key;
   batch_->put(format::place_key(hash), format::encode(place));
   if (!out.row.body_here) batch_->put(format::wanted_key(space_->bucket, out.record.hlc, hash), {});
-  DL_OK(save_version(out));
+  write_version(out);  // its key has the record's hash in it: no row was there
   return out;
 }
 
@@ -242,8 +257,11 @@ void Work::set_pending(BytesView key, const RecordHash& hash, const format::Pend
   batch_->put(format::pending_key(space_->bucket, key, hash), format::encode(row));
 }
 
-void Work::clear_pending(BytesView key, const RecordHash& hash) {
-  batch_->erase(format::pending_key(space_->bucket, key, hash));
+Result<void> Work::clear_pending(BytesView key, const RecordHash& hash) {
+  Bytes row = format::pending_key(space_->bucket, key, hash);
+  DL_TRY(auto present, batch_->get(row));
+  if (present) batch_->erase(row);
+  return {};
 }
 
 void Work::move_entry(BytesView key, const RecordHash& hash, uint64_t before, uint64_t csn) {
@@ -271,10 +289,12 @@ Result<void> Work::bury(const RecordHash& hash, BytesView key, uint64_t csn, boo
     if (!known.row.body_here) DL_OK(forget_arriving(*batch_, *space_, hash, due));
     if (known.row.status == Status::kCommitted) count(version_element(known), false);
     batch_->erase(known.version_key);
-    batch_->erase(format::manifest_key(hash));
-    batch_->erase(format::wanted_key(space_->bucket, known.record.hlc, hash));
+    // Rows that were never there are not erased: each would be a tombstone that later reads step over.
+    DL_TRY(auto manifest, batch_->get(format::manifest_key(hash)));
+    if (manifest) batch_->erase(format::manifest_key(hash));
+    if (!known.row.body_here) batch_->erase(format::wanted_key(space_->bucket, known.record.hlc, hash));
   }
-  clear_pending(key, hash);
+  DL_OK(clear_pending(key, hash));
   move_entry(key, hash, before, csn);
   format::PlaceRow place;
   place.tombstone = std::move(grave);

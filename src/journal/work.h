@@ -76,12 +76,15 @@ class Work {
   // Writes a version's row and takes it into, or out of, the fingerprint. The Known stays current.
   Result<void> save_version(Known& version);
   void save_key_state(BytesView key, const format::KeyStateRow& before, const format::KeyStateRow& after);
-  // A record that was not known: row, place, list of bodies wanted. Not pending yet.
-  Result<Known> admit(const RecordHash& hash, Bytes bytes, format::Record record, format::Status status);
+  // The committed state of a key as it is in this step; read once.
+  Result<format::KeyStateRow> key_state(BytesView key);
+  // A record that was not known: row, place, list of bodies wanted. Not pending yet. `body`: it came with its body.
+  Result<Known> admit(const RecordHash& hash, Bytes bytes, format::Record record, format::Status status,
+                      std::optional<std::vector<format::BodyPiece>> body = {});
   // Gives the version its body. Precondition: is_version().
   Result<void> set_body(Known& version, std::vector<format::BodyPiece> pieces);
   void set_pending(BytesView key, const RecordHash& hash, const format::PendingRow& row);
-  void clear_pending(BytesView key, const RecordHash& hash);
+  Result<void> clear_pending(BytesView key, const RecordHash& hash);
   // Moves the record's entry to `csn`; `before` is where it was, 0 for none.
   void move_entry(BytesView key, const RecordHash& hash, uint64_t before, uint64_t csn);
   // The version, known or not, becomes a tombstone; its body is freed at `due`.
@@ -91,11 +94,13 @@ class Work {
   Work(storage::Batch& batch, const Space& space, format::SpaceRow row)
       : batch_(&batch), space_(&space), row_(std::move(row)) {}
   void count(const Sha256& element, bool in);
+  void write_version(const Known& version);
 
   storage::Batch* batch_;
   const Space* space_;
   format::SpaceRow row_;
   std::map<NodeId, format::OriginRow> origins_;
+  std::optional<std::pair<Bytes, format::KeyStateRow>> key_state_;  // of the key that was asked for last
 };
 
 std::vector<format::BodyPiece> to_row(const std::vector<storage::BlobPiece>& pieces);
