@@ -239,6 +239,7 @@ Result<void> Node::Parts::open_fleet() {
   h.contact = [this](const sync::Peer&) { projector->poke(); };
   hub_link = std::make_unique<sync::HubLink>(std::move(h));
 
+  f.record = [this](Bytes record) { return audit->submit(std::move(record)); };
   fleet::ProjectorConfig p;
   p.control = control.get();
   p.partition = &store->partition("control");

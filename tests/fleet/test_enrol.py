@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tests.support.fleet import CA_SHA256, HUB_ADDRESS, SECRET, code_fields, enroll, invite, make_code, states, tree
+from tests.support.fleet import CA_SHA256, DEVICE, HUB_ADDRESS, SECRET, code_fields, enroll, invite, make_code, states, tree
 from tests.support.node import wait_until
 
 ASK_FOR_A_NEW_ONE = "Ask the operator of the hub for a new one."
@@ -86,6 +86,24 @@ def test_a_used_code_is_refused_to_another_device(hub, make_device):
 
 
 def test_an_expired_code_is_refused(hub, make_device):
+def test_each_refusal_is_in_the_audit_log(hub, make_device):
+    first, second = make_device("logged"), make_device("logged-by-another")
+    code = first.invite()
+    assert enroll(second, wrong_secret(code)).returncode == 5
+    first.enroll(code)
+    for spoilt in (code, make_code({**code_fields(code), DEVICE: b"never-invited"})):
+        refused(enroll(second, spoilt), 5, "wrong, used or expired", ASK_FOR_A_NEW_ONE)
+
+    def reasons():
+        rows = hub.ask("audit", "search", "--action", "demilune:EnrollDevice", "--denied")["records"]
+        found = {(row["principal"], row["reason"], row["outcome"]) for row in rows}
+        return found if {who for who, *_ in found} >= {"enroll/logged", "enroll/never-invited"} else None
+
+    assert wait_until("refusals that change nothing are written within 100 ms", reasons) >= {
+        ("enroll/logged", "wrong code", "refused"), ("enroll/logged", "used code", "refused"),
+        ("enroll/never-invited", "there is no such device", "refused")}
+
+
     device = make_device("late")
     code = device.invite("--expires", "1s")
     expires = hub.ask("device", "show", "late")["code_expires"]
