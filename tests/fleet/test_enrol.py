@@ -1,5 +1,6 @@
 """Enrolment that must be refused: each refusal says what, why and what next, and changes nothing."""
 
+import shutil
 import threading
 
 import pytest
@@ -85,7 +86,6 @@ def test_a_used_code_is_refused_to_another_device(hub, make_device):
     refused_as_spent(hub, second, code)
 
 
-def test_an_expired_code_is_refused(hub, make_device):
 def test_each_refusal_is_in_the_audit_log(hub, make_device):
     first, second = make_device("logged"), make_device("logged-by-another")
     code = first.invite()
@@ -104,6 +104,7 @@ def test_each_refusal_is_in_the_audit_log(hub, make_device):
         ("enroll/never-invited", "there is no such device", "refused")}
 
 
+def test_an_expired_code_is_refused(hub, make_device):
     device = make_device("late")
     code = device.invite("--expires", "1s")
     expires = hub.ask("device", "show", "late")["code_expires"]
@@ -185,6 +186,21 @@ def test_a_device_whose_enrolment_was_refused_does_not_start_as_a_hub(make_devic
     assert done.returncode == 6, done.stderr
     assert "its enrolment was not finished" in done.stderr and "demilune device enroll" in done.stderr
     works(device)
+
+
+def test_a_refused_enrolment_says_what_becomes_of_the_directory(make_device):
+    device = make_device("half-made")
+    spoilt = wrong_secret(device.invite())
+    kept, remove = f"{device.data_dir} stays begun as a device", "remove it first; it holds no data"
+    first, second = enroll(device, spoilt), enroll(device, spoilt)
+    refused(first, 5, "wrong, used or expired", ASK_FOR_A_NEW_ONE)
+    assert kept in first.stderr and remove in first.stderr, first.stderr
+    # The second try cannot know how far the first came.
+    assert kept in second.stderr and remove not in second.stderr, second.stderr
+    assert "a hub takes another directory" in device.try_start().stderr
+    shutil.rmtree(device.data_dir)
+    device.start()  # what was told was true: it is a hub now
+    assert device.ask("status")["role"] == "hub"
 
 
 def test_a_suspended_or_retired_device_is_told_so(hub, make_device):
