@@ -23,6 +23,7 @@ constexpr std::array kRows = {
     Row{Refusal::kUnknownKey, Code::kUnauthenticated, "unknown-key"},
     Row{Refusal::kDisabledKey, Code::kUnauthenticated, "disabled-key"},
     Row{Refusal::kLeasePast, Code::kUnauthenticated, "lease-past"},
+    Row{Refusal::kBeforeLease, Code::kUnauthenticated, "before-lease"},
     Row{Refusal::kSessionToken, Code::kUnauthenticated, "session-token"},
     Row{Refusal::kSkewed, Code::kUnauthenticated, "clock-skew"},
     Row{Refusal::kExpired, Code::kUnauthenticated, "expired"},

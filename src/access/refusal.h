@@ -23,6 +23,7 @@ enum class Refusal : uint16_t {
   kUnknownKey,
   kDisabledKey,        // the key or its user
   kLeasePast,          // a device without contact for too long holds no key of that day
+  kBeforeLease,        // a day before the first one that a device holds a key of
   kSessionToken,       // temporary credentials are not issued here
   kSkewed,             // over 15 minutes from the node's clock
   kExpired,            // a presigned URL past its time

@@ -275,6 +275,11 @@ Result<void> check_standing(const Scope& scope, const KeySource& keys) {
       return refuse(Refusal::kLeasePast,
                     "this device was without contact to its hub for too long: it holds no key of that day",
                     "bring it in contact with the hub; the local administrator still works");
+    case KeyStanding::kBeforeLease:
+      return refuse(Refusal::kBeforeLease,
+                    "the signature's day, " + amz_date(WallTime(std::chrono::days(scope.day))).substr(0, 8) +
+                        ", is before the first one that this device holds a key of",
+                    "check the clock of this device and that of the client");
   }
   return refuse(Refusal::kUnknownKey, "no such access key here");
 }

@@ -67,8 +67,9 @@ struct Verified {
 enum class KeyStanding : uint8_t {
   kUsable,
   kUnknown,
-  kDisabled,   // the key or its user
-  kLeasePast,  // a device holds no key of that day any more
+  kDisabled,     // the key or its user
+  kLeasePast,    // a device: that day is after the last one it holds a key of
+  kBeforeLease,  // a device: that day is before the first one
 };
 
 // What a node knows about keys, at one moment. Const calls are thread-safe.

@@ -179,6 +179,8 @@ TEST_CASE("what we sign we accept, and not at another door, time or with another
   CHECK(door.refusal(s) == Refusal::kDisabledKey);
   door.keys.verdict = KeyStanding::kLeasePast;
   CHECK(door.refusal(s) == Refusal::kLeasePast);
+  door.keys.verdict = KeyStanding::kBeforeLease;
+  CHECK(door.refusal(s) == Refusal::kBeforeLease);
   door.keys.secrets.clear();
   CHECK(door.refusal(s) == Refusal::kUnknownKey);
 

@@ -28,6 +28,8 @@ class Author {
   const std::string& principal() const { return principal_; }
   // Inside the step, last. Errors: append()'s of the log.
   Result<void> append_to(storage::Batch& batch) const;
+  // The same for the queue, where no step is: a refusal.
+  const Bytes& record() const { return record_; }
   // The step is durable.
   void written() const;
 

@@ -17,10 +17,24 @@ Error wrong_code() {
                "Ask the operator of the hub for a new one.");
 }
 
+constexpr char kNoSuchDevice[] = "there is no such device";
+
+// For the operator: why there is no open code. Empty: there is one.
+std::string why_closed(const format::DeviceRow& device, uint64_t now_millis) {
+  if (device.state == format::DeviceState::kEnrolled) return "used code";
+  if (device.state != format::DeviceState::kInvited)
+    return "the device is " + std::string(format::device_state_name(device.state));
+  if (device.code_hash.empty()) return "no code is open";
+  if (device.code_tries >= kMaxCodeTries) return "too many wrong codes";
+  if (now_millis >= device.code_expires_millis) return "expired code";
+  return {};
+}
+
 }  // namespace
 
 Fleet::Fleet(FleetConfig config) : config_(std::move(config)) {
-  DL_REQUIRE(config_.control && config_.clock && config_.random && config_.issue_certificate, "fleet is wired by node");
+  DL_REQUIRE(config_.control && config_.clock && config_.random && config_.issue_certificate && config_.record,
+             "fleet is wired by node");
 }
 
 Result<std::string> Fleet::invite(const audit::Author& by, const std::string& name, Millis life,
@@ -63,46 +77,56 @@ Result<std::string> Fleet::invite(const audit::Author& by, const std::string& na
   return format::encode_invite_code(code);
 }
 
+Error Fleet::refuse_enrolment(audit::Author by, const std::string& kind, const std::string& why) {
+  auto before = refusals_.count(kind, config_.clock->mono());
+  if (!before) return wrong_code();
+  by.deny(*before == 0 ? why : why + "; " + std::to_string(*before) + " more before this one are not recorded");
+  auto recorded = config_.record(by.record());
+  return recorded.ok() ? wrong_code() : std::move(recorded).error();
+}
+
 Result<format::EnrollAnswer> Fleet::enroll(const format::EnrollRequest& request, BytesView public_key) {
   Bytes hash = crypto::sha256(request.secret).bytes();
   bool refused = false;  // the try is counted, and the refusal is told after it is durable
-  if (!config_.control->state()->find_device(request.device)) return wrong_code();
+  std::string closed;    // why nothing changes, not even a count
   auto by = audit::Author::of_node(config_.control->space().self, config_.clock->wall(), "enroll/" + request.device,
                                    "demilune:EnrollDevice", "arn:demilune:::device/" + request.device);
-  DL_TRY(auto row, config_.control->change_device(
-                       by, request.device, [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
-                         if (!old) return wrong_code();
-                         format::DeviceRow next = *old;
-                         if (old->state == format::DeviceState::kEnrolled) {
-                           bool again =
-                               equal_constant_time(old->spent_code_hash, hash) && old->public_key == public_key;
-                           if (!again) return wrong_code();
-                           return next;
-                         }
-                         auto now = static_cast<uint64_t>(config_.clock->wall().time_since_epoch().count());
-                         bool open = old->state == format::DeviceState::kInvited && !old->code_hash.empty() &&
-                                     old->code_tries < kMaxCodeTries && now < old->code_expires_millis;
-                         if (!open) return wrong_code();
-                         if (!equal_constant_time(old->code_hash, hash)) {
-                           refused = true;
-                           by.deny("wrong code");
-                           next.code_tries++;
-                           return next;
-                         }
-                         DL_TRY(next.certificate, config_.issue_certificate(public_key, next.name));
-                         next.public_key = Bytes(public_key);
-                         next.ca_pem = request.ca_pem;
-                         next.node = request.node;
-                         next.state = format::DeviceState::kEnrolled;
-                         next.spent_code_hash = hash;
-                         next.code_hash.clear();
-                         next.code_expires_millis = 0;
-                         next.code_tries = 0;
-                         return next;
-                       }));
+  // The name is a stranger's choice: all that are unknown are of one kind.
+  if (!config_.control->state()->find_device(request.device)) return refuse_enrolment(by, kNoSuchDevice, kNoSuchDevice);
+  auto row = config_.control->change_device(
+      by, request.device, [&](const format::DeviceRow* old) -> Result<format::DeviceRow> {
+        if (!old) {
+          closed = kNoSuchDevice;
+          return wrong_code();
+        }
+        format::DeviceRow next = *old;
+        bool again = old->state == format::DeviceState::kEnrolled && equal_constant_time(old->spent_code_hash, hash) &&
+                     old->public_key == public_key;
+        if (again) return next;
+        closed = why_closed(*old, static_cast<uint64_t>(config_.clock->wall().time_since_epoch().count()));
+        if (!closed.empty()) return wrong_code();
+        if (!equal_constant_time(old->code_hash, hash)) {
+          refused = true;
+          by.deny("wrong code");
+          next.code_tries++;
+          return next;
+        }
+        DL_TRY(next.certificate, config_.issue_certificate(public_key, next.name));
+        next.public_key = Bytes(public_key);
+        next.ca_pem = request.ca_pem;
+        next.node = request.node;
+        next.state = format::DeviceState::kEnrolled;
+        next.spent_code_hash = hash;
+        next.code_hash.clear();
+        next.code_expires_millis = 0;
+        next.code_tries = 0;
+        return next;
+      });
+  if (!closed.empty()) return refuse_enrolment(by, request.device + " " + closed, closed);
+  if (!row.ok()) return std::move(row).error();
   if (refused) return wrong_code();
-  return format::EnrollAnswer{row.id,           row.projection_id_key, row.certificate,   config_.hub_ca_pem,
-                              config_.hub_name, config_.hub_id,        config_.hub_region};
+  return format::EnrollAnswer{row->id,          row->projection_id_key, row->certificate,  config_.hub_ca_pem,
+                              config_.hub_name, config_.hub_id,         config_.hub_region};
 }
 
 Result<void> Fleet::assign(const audit::Author& by, const std::string& device, const std::string& bucket) {

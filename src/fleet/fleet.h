@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "control/control.h"
+#include "fleet/refusal_bound.h"
 #include "format/enroll.h"
 
 namespace dl::fleet {
@@ -27,6 +28,8 @@ struct FleetConfig {
   Sha256 hub_ca_sha256;
   // Link certificate for a device's public key (SubjectPublicKeyInfo, DER): URI name demilune:<hub>/<device>.
   std::function<Result<Bytes>(BytesView public_key, const std::string& device)> issue_certificate;
+  // audit::Queue::submit, for refused enrolments that change nothing. Errors: kBusy (full).
+  std::function<Result<void>(Bytes record)> record;
 };
 
 // Who is at the other end of a link, proven by its certificate and the member list.
@@ -47,8 +50,8 @@ class Fleet {
   Result<std::string> invite(const audit::Author& by, const std::string& name, Millis life,
                              const std::string& hub_address);
   // Spends the code and issues the certificate in one commit. The same key with the same code gets its certificate
-  // again. Errors: kNotFound/kDenied (wrong, used, expired, too many tries: which one is told only when the secret was
-  // right).
+  // again. Errors: kDenied (wrong, used, expired, too many tries, no such device: the audit log says which one, the
+  // answer does not), kBusy (the refusal cannot be recorded).
   Result<format::EnrollAnswer> enroll(const format::EnrollRequest& request, BytesView public_key);
 
   // `assign` also before the device enrols or the bucket exists. Errors: kNotFound (device), kInvalid (bucket name),
@@ -66,7 +69,9 @@ class Fleet {
   Result<format::DeviceRow> get(const std::string& name) const;
 
  private:
+  Error refuse_enrolment(audit::Author by, const std::string& kind, const std::string& why);
   FleetConfig config_;
+  RefusalBound refusals_;
 };
 
 }  // namespace dl::fleet

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "access/limits.h"
 #include "base/log.h"
 #include "journal/space_setup.h"
 
 namespace dl::fleet {
 namespace {
+
+static_assert(std::chrono::days(kDaysBack) > access::limits::kMaxPresignedExpiry);
 
 constexpr Millis kRound = std::chrono::hours(1);
 
@@ -48,8 +51,8 @@ Result<std::map<Bytes, Bytes>> desired_projection(const control::State& state, c
     rows[control::bucket_key(row->id)] = format::encode(*row);
   }
   uint32_t lease = std::min(facts.lease_days, kMaxLeaseDays);
-  // Yesterday too: a device's clock may lag the hub's over midnight.
-  uint32_t first_day = facts.today - 1;
+  uint32_t first_day = facts.today - std::min(facts.today, kDaysBack);
+  uint32_t days = facts.today - first_day + lease;
   for (const auto& [name, user] : state.users) {
     if (!std::any_of(buckets.begin(), buckets.end(), [&](const auto& b) { return facts.touches(user, b); })) continue;
     rows[control::user_key(name)] = format::encode(user);
@@ -57,7 +60,7 @@ Result<std::map<Bytes, Bytes>> desired_projection(const control::State& state, c
       if (key.user != name) continue;
       DL_TRY(auto secret, facts.secret_of(id));
       format::DayKeysRow row{id, name, key.enabled && user.enabled, first_day, {}};
-      if (row.enabled) row.keys = day_keys(secret, first_day, lease + 1, device.name);
+      if (row.enabled) row.keys = day_keys(secret, first_day, days, device.name);
       rows[control::day_keys_key(id)] = format::encode(row);
     }
   }

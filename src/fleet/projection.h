@@ -14,7 +14,10 @@
 namespace dl::fleet {
 
 inline constexpr uint32_t kDefaultLeaseDays = 400;
-inline constexpr uint32_t kMaxLeaseDays = 480;  // 32 bytes a day fit the 16 KiB of a row
+inline constexpr uint32_t kMaxLeaseDays = 480;  // with the days back, 32 bytes a day fit the 16 KiB of a row
+// Days before today that a device gets keys of, too: a presigned URL is signed with the key of the day it was made on
+// and lives up to 7 days; one more, as a device's clock may lag the hub's over midnight.
+inline constexpr uint32_t kDaysBack = 8;
 
 // What a projection is made from, besides control state.
 struct ProjectionFacts {

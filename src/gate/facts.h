@@ -13,10 +13,13 @@
 // What the gate needs to know and may not include: `node` implements these over control state.
 namespace dl::gate {
 
+// Where a day lies to those that a device holds keys of; a hub has the secret, and so all days.
+enum class DayHeld : uint8_t { kHeld, kBeforeFirst, kAfterLast };
+
 struct KeyFacts {
-  std::string user;         // "alice"
-  bool enabled = true;      // the key itself
-  bool lease_past = false;  // a device: it holds no key of that day any more
+  std::string user;     // "alice"
+  bool enabled = true;  // the key itself
+  DayHeld day = DayHeld::kHeld;
 };
 
 struct NamedDocument {

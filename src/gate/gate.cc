@@ -42,7 +42,15 @@ class Keys : public access::KeySource {
     if (!key) return access::KeyStanding::kUnknown;
     auto user = facts_.find_user(key->user);
     if (!key->enabled || !user || !user->enabled) return access::KeyStanding::kDisabled;
-    return key->lease_past ? access::KeyStanding::kLeasePast : access::KeyStanding::kUsable;
+    switch (key->day) {
+      case DayHeld::kHeld:
+        return access::KeyStanding::kUsable;
+      case DayHeld::kBeforeFirst:
+        return access::KeyStanding::kBeforeLease;
+      case DayHeld::kAfterLast:
+        return access::KeyStanding::kLeasePast;
+    }
+    return access::KeyStanding::kUnknown;
   }
   Result<Bytes> day_region_key(std::string_view access_key, uint32_t day, std::string_view region) const override {
     return facts_.day_region_key(access_key, day, region);

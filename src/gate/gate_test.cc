@@ -186,8 +186,10 @@ TEST_CASE("disabled users and keys, and devices past their lease, are refused at
   w.state.keys["AKALICE"].enabled = false;
   CHECK(refusal(w.ask()) == Refusal::kDisabledKey);
   CHECK(refusal(w.gate.authorize(*identity, {"s3:GetObject", "mission", "a", ""})) == Refusal::kDisabledKey);
-  w.state.keys["AKALICE"] = {.user = "alice", .lease_past = true};
+  w.state.keys["AKALICE"] = {.user = "alice", .day = DayHeld::kAfterLast};
   CHECK(refusal(w.ask()) == Refusal::kLeasePast);
+  w.state.keys["AKALICE"] = {.user = "alice", .day = DayHeld::kBeforeFirst};
+  CHECK(refusal(w.ask()) == Refusal::kBeforeLease);
 }
 
 TEST_CASE("a permit is decided again on new facts") {

@@ -62,6 +62,17 @@ compute::RunRequest request_of(const std::string& principal, const api::admin::J
   return out;
 }
 
+// A job reads and writes objects as who submitted it, and a node's own administrator is somebody at that node alone: a
+// device would refuse it only when it has heard of it, days later perhaps.
+Result<void> check_rights_there(const compute::RunRequest& wish, const std::string& device) {
+  if (!wish.principal.starts_with("node-admin/") || (wish.input.empty() && wish.output.empty())) return {};
+  return error(Code::kInvalid,
+               "'" + wish.principal + "' has no rights at device '" + device +
+                   "': a job of it there could neither read --in nor write --out",
+               "Send it as a user that has: `demilune run` with --endpoint https://HUB:7444 --ca FILE and the user's "
+               "access key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
+}
+
 }  // namespace
 
 Result<api::admin::JobInfo> WorkloadsAdmin::run(const audit::Author& by, const api::admin::JobRequest& request) {
@@ -81,6 +92,7 @@ Result<api::admin::JobInfo> WorkloadsAdmin::run(const audit::Author& by, const a
   if (device->state == format::DeviceState::kLost || device->state == format::DeviceState::kRetired)
     return error(Code::kConflict,
                  "device '" + request.on + "' is " + std::string(format::device_state_name(device->state)));
+  DL_OK(check_rights_there(wish, request.on));
   wish.node = request.on;
   DL_TRY(auto spec, compute::make_spec(wish, *parts_.clock, *parts_.random));
   format::WorkloadRow row{spec.id, request.on, format::encode_workload_spec(spec), false, false, spec.submitted_millis};

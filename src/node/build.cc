@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "crypto/cipher.h"
+#include "node/admin_key_file.h"
 #include "node/parts.h"
 
 // How a node's parts are made and who knows whom.
@@ -96,7 +97,9 @@ Result<void> Node::Parts::open_control() {
   g.principals = principals.get();
   g.record = [this](Bytes record) { return audit->submit(std::move(record)); };
   gate = std::make_unique<gate::Gate>(std::move(g));
-  return is_hub() && control->state()->users.empty() ? make_administrator() : Result<void>();
+  if (is_hub() && control->state()->users.empty()) return make_administrator();
+  tell_no_key_was_made();
+  return {};
 }
 
 Result<void> Node::Parts::make_administrator() {
@@ -104,14 +107,25 @@ Result<void> Node::Parts::make_administrator() {
     return audit::Author::of_node(identity.node, world.clock->wall(), "first-start", action,
                                   "arn:demilune:::user/" + std::string(kAdmin));
   };
+  std::unique_ptr<AdminKeyFile> file;
+  if (!config.admin_key_file.empty()) {
+    DL_TRY(file, AdminKeyFile::prepare(*world.fs, config.admin_key_file));
+  }
   DL_OK(control->create_user(by("demilune:CreateUser"), kAdmin, {{"administrator", kAllowAll}}));
   DL_TRY(auto key, control->create_key(by("demilune:CreateKey"), kAdmin));
-  if (config.admin_key_file.empty()) {
-    first_key = FirstKey{key.id, key.secret};
-    return {};
-  }
-  std::string text = "[default]\naws_access_key_id = " + key.id + "\naws_secret_access_key = " + key.secret + "\n";
-  return storage::write_file_atomic(*world.fs, config.admin_key_file, text, 0600);
+  if (file) return file->write(key.id, key.secret);
+  first_key = FirstKey{key.id, key.secret};
+  return {};
+}
+
+// Only a hub's first start makes a key. A file that is there is that start's: units name it at every start.
+void Node::Parts::tell_no_key_was_made() const {
+  if (config.admin_key_file.empty()) return;
+  auto there = world.fs->exists(config.admin_key_file);
+  if (there.ok() && *there) return;
+  log_warn("node", "no administrator's key was made, and {} was not written: {}. {}", config.admin_key_file,
+           is_hub() ? "this hub has its users already" : "a device has none of its own",
+           is_hub() ? "A new key: `demilune key create admin --file FILE`." : "Keys are made at the hub.");
 }
 
 // Facts moved: who may what, who is a device, which buckets are held. Runs on the thread that changed them.
@@ -225,6 +239,7 @@ Result<void> Node::Parts::open_fleet() {
                                                 crypto::Validity::always(), *world.random));
     return certificate.der();
   };
+  f.record = [this](Bytes record) { return audit->submit(std::move(record)); };
   fleet = std::make_unique<fleet::Fleet>(std::move(f));
 
   sync::HubLinkConfig h;

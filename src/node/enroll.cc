@@ -62,6 +62,16 @@ Task<void> ask_hub(std::shared_ptr<Exchange> x) {
   }
 }
 
+// What is to be done with a directory that was begun as a device. It is kept, so that a start by itself (systemd) makes
+// no hub of it. Without it a certificate that the hub has issued to its key would be lost: nothing is said of removing
+// it when an earlier try may have come that far.
+Error refused(Error e, const std::string& dir, bool begun_now) {
+  if (e.code != Code::kDenied && e.code != Code::kForeign) return e;
+  e.next += (e.next.empty() ? "" : " ") + dir + " stays begun as a device: run the command again with the right code.";
+  if (begun_now) e.next += " To make something else of it, remove it first; it holds no data.";
+  return e;
+}
+
 }  // namespace
 
 Result<format::NodeIdentity> enroll_device(const std::string& code_text, const std::string& data_dir) {
@@ -91,6 +101,7 @@ Result<format::NodeIdentity> enroll_device(const std::string& code_text, const s
   DL_TRY(auto key, ensure_device_key(*keys, random));
   DL_TRY(auto authority, ensure_own_authority(*keys, code.device, clock, random));
   auto node = keys->find(kEnrolling);
+  const bool begun_now = !node;
   if (!node) {
     node = random.id<NodeId>().bytes();
     DL_OK(keys->change([&](crypto::KeyRing& ring) -> Result<void> {
@@ -112,7 +123,8 @@ Result<format::NodeIdentity> enroll_device(const std::string& code_text, const s
   runtime.start();
   auto asked = runtime.run([x] { return ask_hub(x); });
   runtime.stop();
-  if (!asked.ok()) return std::move(asked).error().within("enrolling at " + code.hub_address);
+  if (!asked.ok())
+    return refused(std::move(asked).error().within("enrolling at " + code.hub_address), data_dir, begun_now);
 
   format::NodeIdentity identity;
   identity.role = format::NodeRole::kDevice;

@@ -36,8 +36,10 @@ Result<void> Node::Parts::open_data() {
   DL_TRY(auto known, load_identity(store->partition("control")));
   if (!known) {
     if (keys->find(kEnrolling))
-      return error(Code::kConflict, config.data_dir + " was begun as a device, but its enrolment was not finished",
-                   "Run `demilune device enroll` again with the same code, or a new one, and then start it.");
+      return error(
+          Code::kConflict, config.data_dir + " was begun as a device, but its enrolment was not finished",
+          "Run `demilune device enroll` again with the same code, or a new one, and then start it; a hub takes "
+          "another directory.");
     known = new_hub_identity("hub", config.settings.text("s3.region"), *world.random);
     DL_OK(store_identity(store->partition("control"), *known));
     log_info("node", "a new hub in {}", config.data_dir);

@@ -122,6 +122,7 @@ struct Node::Parts {
   Result<sync::Peer> find_peer(BytesView certificate) const;
   Result<Bytes> enroll(BytesView request, BytesView certificate);
   Result<void> make_administrator();
+  void tell_no_key_was_made() const;
   void control_changed();
   // Brings all series up to date (node_metrics.cc). Blocks.
   std::string scrape();

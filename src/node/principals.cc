@@ -13,11 +13,13 @@ class StateFacts : public gate::Facts {
   std::optional<gate::KeyFacts> find_key(std::string_view access_key, uint32_t day) const override {
     std::string id(access_key);
     if (auto key = state_->keys.find(id); key != state_->keys.end())
-      return gate::KeyFacts{key->second.user, key->second.enabled, false};
+      return gate::KeyFacts{key->second.user, key->second.enabled, gate::DayHeld::kHeld};
     if (auto key = state_->day_keys.find(id); key != state_->day_keys.end()) {
       const auto& row = key->second;
-      bool covered = day >= row.first_day && day - row.first_day < row.days();
-      return gate::KeyFacts{row.user, row.enabled, row.enabled && !covered};
+      gate::DayHeld held = gate::DayHeld::kHeld;
+      if (row.enabled && day < row.first_day) held = gate::DayHeld::kBeforeFirst;  // a disabled key holds no day
+      if (row.enabled && day >= row.first_day && day - row.first_day >= row.days()) held = gate::DayHeld::kAfterLast;
+      return gate::KeyFacts{row.user, row.enabled, held};
     }
     return std::nullopt;
   }

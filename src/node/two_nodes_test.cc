@@ -115,6 +115,24 @@ using Lines = std::vector<std::string>;
 
 }  // namespace
 
+TEST_CASE("a job of the hub's own administrator is sent to a device only when it needs no rights there") {
+  Client client;
+  Running hub(client);
+  hub.start();
+  CHECK(hub.admin("POST", "/api/v1/devices", R"({"name":"field-01","hub_address":"127.0.0.1:1"})").status == 200);
+  for (const char* field : {"input", "output"}) {
+    auto got = hub.admin("POST", "/api/v1/jobs",
+                         R"({"image":"busybox","on":"field-01",")" + std::string(field) + R"(":"s3://mission/a/"})");
+    CHECK(got.status == 400);
+    CHECK(got.json.text("message").find("'node-admin/hub' has no rights at device 'field-01'") != std::string::npos);
+    CHECK(got.json.text("next").find("--endpoint") != std::string::npos);
+  }
+  CHECK(hub.admin("GET", "/api/v1/jobs").json.find("jobs")->items().empty());
+  // What was not done is written within 100 ms.
+  CHECK(soon([&] { return hub.audit("demilune:RunJob") == Lines{"node-admin/hub failed", "node-admin/hub failed"}; }));
+  CHECK(hub.admin("POST", "/api/v1/jobs", R"({"image":"busybox","on":"field-01"})").status == 200);
+}
+
 TEST_CASE(
     "a hub from outside: it is ready, its numbers move, and each change has one audit record, also after a restart") {
   Client client;

@@ -103,6 +103,14 @@ Result<void> check_whole(const CompleteRequest& request, const journal::Draft& d
   return {};
 }
 
+// An upload that was begun without a checksum has none of its parts: only FULL_OBJECT, AWS's default, goes with it.
+Result<void> check_type(const CompleteRequest& request, const format::Upload& upload) {
+  const bool composite = upload.checksum && upload.composite;
+  if (!request.composite || *request.composite == composite) return {};
+  return error(Code::kInvalid, std::string("the upload was created with the checksum type ") +
+                                   (composite ? "COMPOSITE" : "FULL_OBJECT") + "; to complete it takes the same one");
+}
+
 // The ETag that an object of these parts has; empty when one of them is no ETag of a part.
 std::string etag_of(const std::vector<CompletePart>& parts) {
   crypto::Hasher etag(crypto::Digest::kMd5);
@@ -134,6 +142,7 @@ Result<std::optional<PutResult>> find_completed(const Deps& deps, const storage:
   out.size = object.size;
   if (!object.checksums.empty()) out.checksum = object.checksums.front();
   if (request.checksum && out.checksum != request.checksum) return none;
+  if (request.composite && *request.composite != (out.checksum && out.checksum->composite)) return none;
   out.version = version.version;
   out.null = version.record.null;
   out.versioned = place.versioned();
@@ -153,6 +162,7 @@ Result<PutResult> complete(const Deps& deps, storage::Batch& batch, const Place&
     return std::move(loaded).error();
   }
   const format::Upload& upload = *loaded;
+  DL_OK(check_type(request, upload));
   DL_TRY(Parts parts, load_parts(batch, place, request.upload));
   for (const CompletePart& named : request.parts)
     DL_OK(check_part(named, parts, &named == &request.parts.back(), upload.checksum.has_value()));

@@ -54,12 +54,15 @@ Result<void> check_revision(const Deps& deps, const std::vector<gate::Permit>& p
   return {};
 }
 
-Result<void> append_audit(storage::Batch& batch, const std::vector<gate::Permit>& permits) {
-  for (const auto& permit : permits)
-    if (const Bytes& record = permit.audit(); !record.empty()) {
-      DL_TRY(uint64_t index, audit::append(batch, record));
-      (void)index;
-    }
+Result<void> append_audit(storage::Batch& batch, const std::vector<gate::Permit>& permits,
+                          const std::function<bool(size_t permit)>& is_done) {
+  for (size_t i = 0; i < permits.size(); ++i) {
+    if (is_done && !is_done(i)) continue;
+    const Bytes& record = permits[i].audit();
+    if (record.empty()) continue;
+    DL_TRY(uint64_t index, audit::append(batch, record));
+    (void)index;
+  }
   return {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 // Inside the room only, included in sources: what every operation is made of.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,9 @@ Result<void> check_key(BytesView key);
 Task<void> commit(storage::Partition* partition, storage::Step step, storage::Purpose purpose);
 
 Result<void> check_revision(const Deps& deps, const std::vector<gate::Permit>& permits);
-Result<void> append_audit(storage::Batch& batch, const std::vector<gate::Permit>& permits);
+// Of the permits whose change is in the step; the others, dropped, leave a record of outcome "failed".
+Result<void> append_audit(storage::Batch& batch, const std::vector<gate::Permit>& permits,
+                          const std::function<bool(size_t permit)>& is_done);
 Result<std::vector<gate::Permit>> renew(const Deps& deps, const std::vector<gate::Permit>& permits);
 
 // Versions.

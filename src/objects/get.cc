@@ -27,7 +27,7 @@ Result<void> plan(const GetRequest& request, ObjectInfo& info) {
     DL_TRY(Extent extent, resolve_part(info.fields, *request.part));
     info.offset = extent.offset;
     info.length = extent.length;
-    info.partial = true;
+    info.partial = info.fields.size > 0;  // of nothing, all of it: there is no range that would tell a part of it
     if (uint32_t parts = part_count(info.fields)) info.parts = parts;
   } else if (request.range) {
     DL_TRY(Extent extent, resolve_range(*request.range, info.fields.size));

@@ -109,6 +109,7 @@ Task<std::vector<Result<RemoveResult>>> Objects::remove_many(std::vector<RemoveI
     write.work = [this, requests](storage::Batch& batch, const Place& place, const gate::Permit& first) {
       return remove_each(deps_, batch, place, first, *requests);
     };
+    write.is_done = [](const Results& results, size_t i) { return results[i].ok(); };
     DL_CO_TRY(Results some, co_await run_write(&deps_, std::move(write)));
     for (auto& result : some) all.push_back(std::move(result));
   }

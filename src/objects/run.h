@@ -31,6 +31,8 @@ struct Write {
   std::vector<gate::Permit> permits;
   storage::Purpose purpose = storage::Purpose::kWrite;
   std::function<Result<T>(storage::Batch&, const Place&, const gate::Permit&)> work;
+  // Whether a permit's change is in the step, for work that goes on without what it had to refuse. Empty: all are.
+  std::function<bool(const T&, size_t permit)> is_done;
 };
 
 template <class T>
@@ -48,7 +50,10 @@ Task<T> run_write(const Deps* deps, Write<T> write) {
     storage::Step step = [deps, state](storage::Batch& batch) -> Result<void> {
       DL_OK(check_revision(*deps, state->write.permits));
       DL_TRY(state->out, state->write.work(batch, state->place, state->write.permits.front()));
-      return append_audit(batch, state->write.permits);
+      std::function<bool(size_t)> is_done;
+      if (state->write.is_done)
+        is_done = [&write = state->write, &out = *state->out](size_t i) { return write.is_done(out, i); };
+      return append_audit(batch, state->write.permits, is_done);
     };
     Result<void> done = co_await commit(state->place.at.partition, std::move(step), state->write.purpose);
     if (done.ok()) co_return std::move(*state->out);

@@ -170,6 +170,7 @@ struct CompleteRequest {
   UploadId upload;
   std::vector<CompletePart> parts;
   std::optional<format::Checksum> checksum;  // of the whole, compared
+  std::optional<bool> composite;             // x-amz-checksum-type: that of the upload
   std::optional<uint64_t> size;              // x-amz-mp-object-size
   bool wait_hub = false;                     // x-demilune-wait
   Conditions conditions;

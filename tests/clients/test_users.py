@@ -8,6 +8,7 @@ import pytest
 
 from tests.clients.conftest import make_client
 from tests.clients.test_objects import keys_below, read, refused
+from tests.support.node import wait_until
 
 pytestmark = pytest.mark.own_node
 
@@ -89,3 +90,22 @@ def test_policy_with_something_unsupported_is_refused_when_stored(node, place, t
     done = node.cli("user", "create", f"user-{uuid.uuid4().hex[:8]}", "--policy", str(file), check=False)
     assert done.returncode not in (0, 3), done
     assert next(iter(change)) in done.stderr
+
+
+def test_each_key_of_a_delete_has_the_outcome_it_had(node, endpoint, s3, place, tmp_path):
+    name, user = make_user(node, endpoint, tmp_path, prefix_policy(place))
+    keys = [place.key(f"mine/{letter}") for letter in "abc"]
+    for key in keys:
+        s3.put_object(Bucket=place.bucket, Key=key, Body=b"x")
+    answer = make_client(user).delete_objects(Bucket=place.bucket, Delete={"Objects": [
+        {"Key": keys[0]}, {"Key": keys[1], "ETag": "0" * 32}, {"Key": keys[2]}]})
+    assert [(row["Key"], row["Code"]) for row in answer["Errors"]] == [(keys[1], "PreconditionFailed")]
+    assert {row["Key"] for row in answer["Deleted"]} == {keys[0], keys[2]}
+    assert read(s3, place, "mine/b") == b"x"
+
+    def outcomes():
+        rows = node.ask("audit", "search", "--principal", f"user/{name}", "--action", "s3:DeleteObject")["records"]
+        found = sorted((row["resource"].rsplit("/", 1)[1], row["outcome"]) for row in rows)
+        return found if len(found) >= 3 else None  # what was not done is written within 100 ms
+
+    assert wait_until("each key has its record", outcomes) == [("a", "done"), ("b", "failed"), ("c", "done")]

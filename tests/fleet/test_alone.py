@@ -4,6 +4,7 @@ import botocore.exceptions
 import pytest
 
 from tests.clients.conftest import make_client
+from tests.support import sigv4
 from tests.support.fleet import Device
 
 BUCKET = "alone"
@@ -16,8 +17,8 @@ def at_hub(hub):
 
 
 @pytest.fixture(scope="module", params=["linked", "cut-off"])
-def at_device(hub, at_hub, request):
-    """A client of a device that holds the bucket with `from-hub` in it."""
+def holder(hub, at_hub, request):
+    """A device that holds the bucket with `from-hub` in it."""
     device = Device(hub, f"alone-{request.param}")
     request.addfinalizer(device.close)
     at_hub.put_object(Bucket=BUCKET, Key="from-hub", Body=b"hub's")
@@ -26,7 +27,13 @@ def at_device(hub, at_hub, request):
     device.wait_settled(BUCKET)
     if request.param == "cut-off":
         device.cut()
-    return make_client(device.endpoint())
+    return device
+
+
+@pytest.fixture(scope="module")
+def at_device(holder):
+    """Its client."""
+    return make_client(holder.endpoint())
 
 
 def refused(call, status, code, **arguments):
@@ -82,7 +89,7 @@ def test_a_write_that_asks_for_the_hub_waits_for_it(hub, at_hub, at_device, requ
     def wait_for_hub(request, **_):
         request.headers["x-demilune-wait"] = "hub"
 
-    linked = request.node.callspec.params["at_device"] == "linked"
+    linked = request.node.callspec.params["holder"] == "linked"
     client, key = at_device, f"asked-for-hub-{linked}"
     client.meta.events.register("before-sign.s3.PutObject", wait_for_hub)
     try:
@@ -96,3 +103,20 @@ def test_a_write_that_asks_for_the_hub_waits_for_it(hub, at_hub, at_device, requ
     finally:
         client.meta.events.unregister("before-sign.s3.PutObject", wait_for_hub)
     assert client.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"x"
+
+
+@pytest.mark.parametrize("days_ago", [0, 1, 2, 6])
+def test_a_presigned_url_lives_its_seven_days_here_too(hub, holder, days_ago):
+    made = sigv4.amz_now(-days_ago * 24 * 3600)
+    for node in (hub, holder):
+        url = sigv4.presign(node.endpoint(), "GET", f"/{BUCKET}/from-hub", 7 * 24 * 3600, amz_date=made)
+        answer = sigv4.call_plain(node.endpoint(), "GET", url)
+        assert (answer.status, answer.body) == (200, b"hub's"), answer
+
+
+def test_a_presigned_url_of_over_seven_days_has_expired(hub, holder):
+    made = sigv4.amz_now(-7 * 24 * 3600 - 60)
+    for node in (hub, holder):
+        url = sigv4.presign(node.endpoint(), "GET", f"/{BUCKET}/from-hub", 7 * 24 * 3600, amz_date=made)
+        answer = sigv4.call_plain(node.endpoint(), "GET", url)
+        assert answer.status == 403 and b"expired" in answer.body.lower(), answer

@@ -1,10 +1,11 @@
 """Enrolment that must be refused: each refusal says what, why and what next, and changes nothing."""
 
+import shutil
 import threading
 
 import pytest
 
-from tests.support.fleet import CA_SHA256, HUB_ADDRESS, SECRET, code_fields, enroll, invite, make_code, states, tree
+from tests.support.fleet import CA_SHA256, DEVICE, HUB_ADDRESS, SECRET, code_fields, enroll, invite, make_code, states, tree
 from tests.support.node import wait_until
 
 ASK_FOR_A_NEW_ONE = "Ask the operator of the hub for a new one."
@@ -83,6 +84,24 @@ def test_a_used_code_is_refused_to_another_device(hub, make_device):
     code = first.invite()
     first.enroll(code)
     refused_as_spent(hub, second, code)
+
+
+def test_each_refusal_is_in_the_audit_log(hub, make_device):
+    first, second = make_device("logged"), make_device("logged-by-another")
+    code = first.invite()
+    assert enroll(second, wrong_secret(code)).returncode == 5
+    first.enroll(code)
+    for spoilt in (code, make_code({**code_fields(code), DEVICE: b"never-invited"})):
+        refused(enroll(second, spoilt), 5, "wrong, used or expired", ASK_FOR_A_NEW_ONE)
+
+    def reasons():
+        rows = hub.ask("audit", "search", "--action", "demilune:EnrollDevice", "--denied")["records"]
+        found = {(row["principal"], row["reason"], row["outcome"]) for row in rows}
+        return found if {who for who, *_ in found} >= {"enroll/logged", "enroll/never-invited"} else None
+
+    assert wait_until("refusals that change nothing are written within 100 ms", reasons) >= {
+        ("enroll/logged", "wrong code", "refused"), ("enroll/logged", "used code", "refused"),
+        ("enroll/never-invited", "there is no such device", "refused")}
 
 
 def test_an_expired_code_is_refused(hub, make_device):
@@ -167,6 +186,21 @@ def test_a_device_whose_enrolment_was_refused_does_not_start_as_a_hub(make_devic
     assert done.returncode == 6, done.stderr
     assert "its enrolment was not finished" in done.stderr and "demilune device enroll" in done.stderr
     works(device)
+
+
+def test_a_refused_enrolment_says_what_becomes_of_the_directory(make_device):
+    device = make_device("half-made")
+    spoilt = wrong_secret(device.invite())
+    kept, remove = f"{device.data_dir} stays begun as a device", "remove it first; it holds no data"
+    first, second = enroll(device, spoilt), enroll(device, spoilt)
+    refused(first, 5, "wrong, used or expired", ASK_FOR_A_NEW_ONE)
+    assert kept in first.stderr and remove in first.stderr, first.stderr
+    # The second try cannot know how far the first came.
+    assert kept in second.stderr and remove not in second.stderr, second.stderr
+    assert "a hub takes another directory" in device.try_start().stderr
+    shutil.rmtree(device.data_dir)
+    device.start()  # what was told was true: it is a hub now
+    assert device.ask("status")["role"] == "hub"
 
 
 def test_a_suspended_or_retired_device_is_told_so(hub, make_device):

@@ -1,4 +1,5 @@
 #include "api/s3/call.h"
+#include "api/s3/checksums.h"
 #include "api/s3/documents.h"
 #include "api/s3/limits.h"
 #include "api/s3/text.h"
@@ -16,6 +17,11 @@ Result<objects::CompleteRequest> parse_complete(const Request& request) {
   DL_TRY(out.wait_hub, asks_to_wait(request));
   DL_TRY(AskedChecksum checksum, parse_checksum_headers(request));
   out.checksum = std::move(checksum.value);
+  if (auto type = request.header("x-amz-checksum-type")) {
+    if (*type != checksum_type(true) && *type != checksum_type(false))
+      return refuse(S3Code::kInvalidRequest, "Value for x-amz-checksum-type header is invalid.");
+    out.composite = *type == checksum_type(true);
+  }
   if (auto size = request.header("x-amz-mp-object-size")) {
     out.size = parse_number(*size);
     if (!out.size) return refuse(S3Code::kInvalidArgument, "x-amz-mp-object-size is no number");

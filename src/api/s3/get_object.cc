@@ -68,9 +68,9 @@ Result<net::HttpHeaders> render_get(const Request& request, const objects::Objec
   if (info.found == objects::Found::kNotModified) return headers;
   headers.add("Accept-Ranges", "bytes");
   DL_OK(add_content_headers(request, info, headers));
-  if (info.partial)
+  if (info.partial && info.length > 0)  // no range names no bytes
     headers.add("Content-Range", "bytes " + std::to_string(info.offset) + "-" +
-                                     std::to_string(info.offset + info.length - (info.length > 0 ? 1 : 0)) + "/" +
+                                     std::to_string(info.offset + info.length - 1) + "/" +
                                      std::to_string(info.fields.size));
   if (info.parts) headers.add("x-amz-mp-parts-count", std::to_string(*info.parts));
   const bool checksums = lower(request.header("x-amz-checksum-mode").value_or("")) == "enabled";

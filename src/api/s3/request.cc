@@ -88,6 +88,9 @@ Result<Request> parse_request(const net::HttpRequest& http) {
   if (!path.ok()) return refuse(S3Code::kInvalidUri, path.error().message);
   out.bucket = std::move(path->bucket);
   out.key = std::move(path->key);
+  // "//a" asks for no list of buckets: only "/" does.
+  if (out.bucket.empty() && http.raw_path() != "/")
+    return refuse(S3Code::kInvalidBucketName, "The specified bucket is not valid: its name is empty.");
   if (!is_utf8(out.key)) return refuse(S3Code::kInvalidUri, "the key is not UTF-8");
   auto query = access::parse_query(http.raw_query());
   if (!query.ok()) return refuse(S3Code::kInvalidUri, query.error().message);

@@ -27,7 +27,7 @@ struct Request {
   bool is_head() const { return http->method == "HEAD"; }
 };
 
-// Path style. Errors: kInvalidUri.
+// Path style. Errors: kInvalidUri, kInvalidBucketName (an empty one).
 Result<Request> parse_request(const net::HttpRequest& http);
 
 // AWS's rules: 3 to 63 of [a-z0-9.-], a letter or digit at both ends, no "..", no IPv4 address, none of the reserved
