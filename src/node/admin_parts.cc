@@ -191,7 +191,7 @@ Result<std::vector<api::admin::ImageInfo>> ImagesAdmin::list() {
   return out;
 }
 
-Task<api::admin::ImageInfo> ImagesAdmin::import(net::BodyReader& archive, std::string name) {
+Task<api::admin::ImageInfo> ImagesAdmin::import(net::BodyReader* archive, std::string name) {
   std::string path = tmp_dir_ + "/import-" + to_hex(random_.bytes(8)) + ".tar";
   DL_CO_TRY(auto opened, fs_.open_write(path, storage::OpenMode::kCreateNew, 0600));
   std::shared_ptr<storage::WriteFile> file = std::move(opened);
@@ -200,7 +200,7 @@ Task<api::admin::ImageInfo> ImagesAdmin::import(net::BodyReader& archive, std::s
   uint64_t total = 0;
   std::optional<Error> failed;
   while (!failed) {
-    auto n = co_await archive.read(buffer.data(), buffer.size());
+    auto n = co_await archive->read(buffer.data(), buffer.size());
     if (!n.ok()) {
       failed = std::move(n).error();
       break;

@@ -43,7 +43,7 @@ class ImagesAdmin : public api::admin::Images {
               storage::FileSystem& fs, Random& random, std::string tmp_dir)
       : runtime_(runtime), images_(images), compute_(compute), fs_(fs), random_(random), tmp_dir_(std::move(tmp_dir)) {}
   Result<std::vector<api::admin::ImageInfo>> list() override;
-  Task<api::admin::ImageInfo> import(net::BodyReader& archive, std::string name) override;
+  Task<api::admin::ImageInfo> import(net::BodyReader* archive, std::string name) override;
   Result<void> remove(const std::string& name) override;
 
  private:

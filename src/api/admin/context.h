@@ -180,7 +180,7 @@ class Images {
   virtual Result<std::vector<ImageInfo>> list() = 0;
   // A tar archive (plain, gzip or zstd) of an OCI layout, streamed. `name` empty: the one inside. Errors: kInvalid,
   // kUnsupported, kTooLarge, kCorrupt, kNoSpace.
-  virtual Task<ImageInfo> import(net::BodyReader& archive, std::string name) = 0;
+  virtual Task<ImageInfo> import(net::BodyReader* archive, std::string name) = 0;
   // By name or digest. Errors: kNotFound, kConflict (a workload needs it).
   virtual Result<void> remove(const std::string& name) = 0;
 };

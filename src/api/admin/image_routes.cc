@@ -33,7 +33,7 @@ Result<Json> list_images(Call& call) {
 
 Task<Json> import_image(Call* call) {
   DL_CO_TRY(auto* images, images_of(*call));
-  DL_CO_TRY(auto image, co_await images->import(*call->stream, call->argument("name")));
+  DL_CO_TRY(auto image, co_await images->import(call->stream, call->argument("name")));
   co_return image_json(image);
 }
 

@@ -98,10 +98,10 @@ class FakeImages : public Images {
   Bytes imported;
 
   Result<std::vector<ImageInfo>> list() override { return images; }
-  Task<ImageInfo> import(net::BodyReader& archive, std::string name) override {
+  Task<ImageInfo> import(net::BodyReader* archive, std::string name) override {
     char piece[100];
     for (;;) {
-      DL_CO_TRY(size_t n, co_await archive.read(piece, sizeof piece));
+      DL_CO_TRY(size_t n, co_await archive->read(piece, sizeof piece));
       if (n == 0) break;
       imported.append(piece, n);
     }
