@@ -30,6 +30,8 @@ class NotifyingPartition : public storage::Partition {
   NotifyingPartition(storage::Partition& inner, Notifier& notifier) : inner_(inner), notifier_(notifier) {}
   Result<std::optional<Bytes>> get(BytesView key) const override { return inner_.get(key); }
   Result<std::unique_ptr<storage::View>> snapshot() const override { return inner_.snapshot(); }
+  Result<std::unique_ptr<storage::View>> newest_view() const override { return inner_.newest_view(); }
+  std::optional<uint64_t> stamp(BytesView row_key) const override { return inner_.stamp(row_key); }
   void commit(storage::Step step, storage::Done done, storage::Purpose purpose) override {
     inner_.commit(
         std::move(step),

@@ -13,7 +13,7 @@ namespace dl::storage {
 // The one seam to files: everything that the program keeps on disk goes through it (a check bans raw file calls
 // elsewhere), so that tests can count, fail, tear and cut every call. All calls are blocking and thread-safe; paths are
 // absolute or relative to the working directory. Errors: kNotFound, kExists, kNoSpace (ENOSPC, EDQUOT), kIo (all else,
-// with errno's text).
+// with errno's text); kUnavailable for reads and open_read under NoWait.
 class ReadFile {
  public:
   virtual ~ReadFile() = default;

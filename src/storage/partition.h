@@ -53,6 +53,14 @@ class Partition {
   virtual Result<std::optional<Bytes>> get(BytesView key) const = 0;
   // A consistent state at the time of the call, for scans. Must not outlive the partition.
   virtual Result<std::unique_ptr<View>> snapshot() const = 0;
+  // The newest state, cheaper than a snapshot: reads through it may see different commits. Must not outlive the
+  // partition.
+  virtual Result<std::unique_ptr<View>> newest_view() const { return snapshot(); }
+  // As ChangeStamps::read; always nullopt in a partition that keeps none.
+  virtual std::optional<uint64_t> stamp(BytesView row_key) const {
+    (void)row_key;
+    return std::nullopt;
+  }
   // Errors at done: the step's; kNoSpace; kBusy (queue full); kUnavailable (reopening; the write is open: it may be
   // there afterwards); kCancelled (stopped before it ran).
   virtual void commit(Step step, Done done, Purpose purpose = Purpose::kWrite) = 0;

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <mutex>
 
 #include "storage/file_system.h"
+#include "storage/no_wait.h"
 
 namespace dl::storage {
 namespace {
@@ -35,6 +37,11 @@ auto retried(Call call) {
     auto n = call();
     if (n >= 0 || errno != EINTR) return n;
   }
+}
+
+Error would_wait(const std::string& path) {
+  NoWait::refuse();
+  return error(Code::kUnavailable, path + " is not in memory, and this thread must not wait for the disk");
 }
 
 class Descriptor {
@@ -62,10 +69,13 @@ class PosixReadFile : public ReadFile {
   PosixReadFile(int fd, const std::string& path) : file_(fd, path) {}
 
   Result<size_t> read_at(uint64_t offset, char* out, size_t size) const override {
+    const int flags = NoWait::wanted() ? RWF_NOWAIT : 0;
     size_t done = 0;
     while (done < size) {
-      ssize_t n =
-          retried([&] { return ::pread(file_.fd(), out + done, size - done, static_cast<off_t>(offset + done)); });
+      iovec to{out + done, size - done};
+      ssize_t n = retried([&] { return ::preadv2(file_.fd(), &to, 1, static_cast<off_t>(offset + done), flags); });
+      // EOPNOTSUPP: a file system that cannot tell; there every read goes to a thread that may wait.
+      if (n < 0 && flags != 0 && (errno == EAGAIN || errno == EOPNOTSUPP)) return would_wait(file_.path());
       if (n < 0) return errno_error("reading", file_.path());
       if (n == 0) break;
       done += static_cast<size_t>(n);
@@ -166,6 +176,7 @@ class PosixLock : public FileLock {
 class PosixFileSystem : public FileSystem {
  public:
   Result<std::unique_ptr<ReadFile>> open_read(const std::string& path) override {
+    if (NoWait::wanted()) return would_wait(path);
     int fd = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
     if (fd < 0) return errno_error("opening", path);
     return std::unique_ptr<ReadFile>(std::make_unique<PosixReadFile>(fd, path));

@@ -84,6 +84,49 @@ void for_each_bed(const std::function<void(Bed&)>& test) {
 
 }  // namespace
 
+// Two rows of one object are always written with the same value; whoever reads both under one stamp must see that.
+TEST_CASE("reads between two equal stamps saw one state, and a write moves the stamp") {
+  for_each_bed([](Bed& bed) {
+    Partition& rows = bed.rows();
+    const Bytes end("\0\1", 2),
+        a = "\x01"
+            "object" +
+            end,
+        b = "\x02"
+            "object" +
+            end;
+    std::atomic<bool> over{false};
+    std::atomic<int> failed{0};
+    Thread writer("writer", [&] {
+      for (int i = 0; i < 200; i++) {
+        auto before = rows.stamp(a);
+        failed += !rows.commit_wait([&](Batch& batch) -> Result<void> {
+                         batch.put(a, std::to_string(i));
+                         batch.put(b, std::to_string(i));
+                         return {};
+                       })
+                       .ok();
+        failed += !before || rows.stamp(a) == before;
+      }
+      over = true;
+    });
+    int stable = 0, torn = 0;
+    while (!over) {
+      auto before = rows.stamp(a);
+      auto view = rows.newest_view();
+      REQUIRE(view.ok());
+      auto first = (*view)->get(a), second = (*view)->get(b);
+      if (!before || rows.stamp(b) != before) continue;
+      stable++;
+      torn += !first.ok() || !second.ok() || *first != *second;
+    }
+    writer.join();
+    CHECK(failed == 0);
+    CHECK(torn == 0);
+    CHECK(stable > 0);
+  });
+}
+
 TEST_CASE("what was committed is read back, in key order, and is still there after a restart") {
   for_each_bed([](Bed& bed) {
     REQUIRE(bed.rows().commit_wait(putting("b", "2")).ok());

@@ -91,16 +91,18 @@ class Instance {
   std::atomic<bool> closing_{false};
 };
 
-// An instance as a view of its newest state. The instance outlives it.
+// An instance as a view of its newest state. The instance outlives it, or is held open by it.
 class InstanceView : public View {
  public:
   explicit InstanceView(const Instance& instance) : instance_(instance) {}
+  explicit InstanceView(std::shared_ptr<Instance> instance) : held_(std::move(instance)), instance_(*held_) {}
   Result<std::optional<Bytes>> get(BytesView key) const override { return instance_.get(key); }
   Result<void> scan(BytesView from, BytesView to, const ScanFn& fn) const override {
     return instance_.scan(from, to, fn);
   }
 
  private:
+  std::shared_ptr<Instance> held_;
   const Instance& instance_;
 };
 

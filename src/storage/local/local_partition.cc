@@ -12,6 +12,10 @@ namespace {
 constexpr Millis kReaderPoll{5};
 constexpr unsigned kMaxWaitTicks = 50;
 constexpr uint64_t kWorthMoving = 1ull << 20;  // garbage, when the disk is short of space
+// With so much more than is needed, what was asked of the disk is believed for a moment: no disk fills that much in it,
+// and asking costs as much as a small write.
+constexpr uint64_t kPlentyBytes = 4ull << 30;
+constexpr Millis kPlentyFor{100};
 
 }  // namespace
 
@@ -57,6 +61,11 @@ Result<std::optional<Bytes>> LocalPartition::get(BytesView key) const {
 Result<std::unique_ptr<View>> LocalPartition::snapshot() const {
   DL_TRY(auto open, instance());
   return Instance::snapshot(std::move(open));
+}
+
+Result<std::unique_ptr<View>> LocalPartition::newest_view() const {
+  DL_TRY(auto open, instance());
+  return std::unique_ptr<View>(std::make_unique<InstanceView>(std::move(open)));
 }
 
 void LocalPartition::commit(Step step, Done done, Purpose purpose) {
@@ -107,10 +116,19 @@ void LocalPartition::stop_reclaiming() const {
 }
 
 Result<void> LocalPartition::check_reserve(uint64_t bytes) const {
+  const auto now = system_clock().mono();
+  const bool small = bytes < kPlentyBytes / 4;
+  if (small && now.time_since_epoch().count() < plenty_until_.load(std::memory_order_relaxed)) return {};
+  return look_at_reserve(bytes);
+}
+
+Result<void> LocalPartition::look_at_reserve(uint64_t bytes) const {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   uint64_t reserve = plan_.limits.reserve_bytes(space.total_bytes);
   auto open = find_instance();
   uint64_t wanted = reserve + bytes + (open && reserve > 0 ? open->unwritten_bytes() : 0);
+  if (space.free_bytes >= wanted + kPlentyBytes)
+    plenty_until_.store((system_clock().mono() + kPlentyFor).time_since_epoch().count(), std::memory_order_relaxed);
   if (space.free_bytes >= wanted) return {};
   return error(Code::kNoSpace,
                "the disk has " + std::to_string(space.free_bytes >> 20) + " MiB free; " +
@@ -137,7 +155,7 @@ Result<void> LocalPartition::health() const {
   }
   if (!open) return error(Code::kUnavailable, "partition '" + plan_.name + "' waits for space on the disk");
   if (auto failed = open->failure()) return std::move(*failed).within("partition '" + plan_.name + "'");
-  return check_reserve(0);
+  return look_at_reserve(0);
 }
 
 Result<void> LocalPartition::admit(Purpose purpose) {
@@ -160,7 +178,9 @@ const View& LocalPartition::newest() {
 
 Result<void> LocalPartition::apply(const Overlay& rows) {
   DL_TRY(auto open, instance());
+  stamps_.begin(rows);
   auto written = open->write(rows, Instance::Mark::kMoves);
+  stamps_.end(rows);  // also of a write that failed: it may be there
   open.reset();
   if (!written.ok()) return fail_write(std::move(written).error());
   quiet_ = false;
@@ -248,6 +268,7 @@ void LocalPartition::try_reopen() {
   if (!opened.ok()) return die(opened.error());
   std::shared_ptr<Instance> open = *std::move(opened);
   newest_ = std::make_unique<InstanceView>(*open);
+  stamps_.move_all();  // the write that failed may be there now
   std::lock_guard lock(m_);
   if (state_ == State::kDead) return;
   instance_ = std::move(open);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 
+#include "storage/change_stamps.h"
 #include "storage/committer.h"
 #include "storage/local/instance.h"
 
@@ -21,6 +22,8 @@ class LocalPartition : public Partition, private Engine {
 
   Result<std::optional<Bytes>> get(BytesView key) const override;
   Result<std::unique_ptr<View>> snapshot() const override;
+  Result<std::unique_ptr<View>> newest_view() const override;
+  std::optional<uint64_t> stamp(BytesView row_key) const override { return stamps_.read(row_key); }
   void commit(Step step, Done done, Purpose purpose) override;
   void stop() override;
 
@@ -36,7 +39,7 @@ class LocalPartition : public Partition, private Engine {
   // As Instance::verify_files. Also kUnavailable.
   Result<void> verify_files() const;
   // Whether a write of `bytes` more leaves the reserve alone; what memory still has to write counts as written.
-  // Errors: kNoSpace, kIo.
+  // What was a disk with plenty of room 100 ms ago is one. Errors: kNoSpace, kIo.
   Result<void> check_reserve(uint64_t bytes) const;
   // Whether a write would be taken now. Errors: kIo, kUnavailable, kNoSpace.
   Result<void> health() const;
@@ -50,6 +53,7 @@ class LocalPartition : public Partition, private Engine {
 
   LocalPartition(InstancePlan plan, FatalHandler fatal);
   std::shared_ptr<Instance> find_instance() const;     // null while closed
+  Result<void> look_at_reserve(uint64_t bytes) const;  // check_reserve, always asking the disk
   Result<std::shared_ptr<Instance>> instance() const;  // kUnavailable while closed
   Result<void> admit(Purpose purpose) override;
   const View& newest() override;
@@ -69,7 +73,9 @@ class LocalPartition : public Partition, private Engine {
   std::unique_ptr<View> newest_;  // of instance_; the committer thread's, which alone closes it
   bool quiet_ = true;             // the newest commit is an empty one
   unsigned wait_ticks_ = 0, next_wait_ = 1;
-  std::atomic<uint64_t> erased_{0};  // rows, since space was last looked for below the reserve
+  std::atomic<uint64_t> erased_{0};               // rows, since space was last looked for below the reserve
+  mutable std::atomic<int64_t> plenty_until_{0};  // MonoTime: the disk had far more than the reserve
+  ChangeStamps stamps_;
   std::unique_ptr<Committer> committer_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "crypto/hash.h"
 #include "storage/local/cipher_file.h"
+#include "storage/no_wait.h"
 
 namespace dl::storage {
 namespace {
@@ -29,7 +30,7 @@ IOStatus to_status(const Error& failed) {
 template <class T>
 IOStatus answer(KvFiles& files, const Result<T>& result) {
   if (result.ok()) return IOStatus::OK();
-  files.note(result.error());
+  if (!NoWait::wanted()) files.note(result.error());  // a read that must not wait is made again
   return to_status(result.error());
 }
 

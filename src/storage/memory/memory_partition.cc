@@ -108,6 +108,10 @@ Result<std::unique_ptr<View>> MemoryPartition::snapshot() const {
   return std::unique_ptr<View>(std::make_unique<MemoryView>(rows_, rows_->pin()));
 }
 
+Result<std::unique_ptr<View>> MemoryPartition::newest_view() const {
+  return std::unique_ptr<View>(std::make_unique<MemoryView>(rows_, kNewest));
+}
+
 void MemoryPartition::commit(Step step, Done done, Purpose purpose) {
   committer_.commit(std::move(step), std::move(done), purpose);
 }
@@ -120,7 +124,9 @@ Result<void> MemoryPartition::admit(Purpose purpose) {
 }
 
 Result<void> MemoryPartition::apply(const Overlay& rows) {
+  stamps_.begin(rows);
   rows_->apply(rows);
+  stamps_.end(rows);
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "storage/change_stamps.h"
 #include "storage/committer.h"
 #include "storage/partition.h"
 
@@ -40,6 +41,8 @@ class MemoryPartition : public Partition, private Engine {
   ~MemoryPartition() override;
   Result<std::optional<Bytes>> get(BytesView key) const override;
   Result<std::unique_ptr<View>> snapshot() const override;
+  Result<std::unique_ptr<View>> newest_view() const override;
+  std::optional<uint64_t> stamp(BytesView row_key) const override { return stamps_.read(row_key); }
   void commit(Step step, Done done, Purpose purpose) override;
   void stop() override;
 
@@ -56,6 +59,7 @@ class MemoryPartition : public Partition, private Engine {
   std::shared_ptr<MemoryRows> rows_;
   std::unique_ptr<View> newest_;
   std::atomic<bool> full_{false};
+  ChangeStamps stamps_;
   Committer committer_;  // last: its thread uses the rest
 };
 

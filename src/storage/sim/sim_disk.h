@@ -114,7 +114,7 @@ class SimDisk : public FileSystem {
   mutable uint64_t failed_ = 0;
   bool forget_dirs_ = false;
   std::string forget_suffix_;
-  DiskSpace space_{1ull << 40, 1ull << 40};
+  DiskSpace space_{2ull << 30, 2ull << 30};  // never so much that a store would believe it for a moment
 };
 
 }  // namespace dl::storage
