@@ -19,7 +19,18 @@ bool is_hex64(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+namespace {
+
+bool is_trimmed(std::string_view value) {
+  auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  if (value.empty()) return true;
+  return !blank(value.front()) && !blank(value.back()) && value.find("  ") == std::string_view::npos;
+}
+
+}  // namespace
+
 std::string trim_all(std::string_view value) {
+  if (is_trimmed(value)) return std::string(value);
   while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
   while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
   std::string out;
@@ -40,9 +51,13 @@ std::string signed_names(const std::vector<CanonicalHeader>& headers) {
 
 std::string canonical_text(const CanonicalRequest& r) {
   std::string out;
-  out.reserve(512);
+  out.reserve(1024);
   out.append(r.method).append("\n").append(r.path).append("\n").append(r.query).append("\n");
-  for (const CanonicalHeader& h : r.headers) out.append(h.name).append(":").append(trim_all(h.value)).append("\n");
+  for (const CanonicalHeader& h : r.headers) {
+    out.append(h.name).append(":");
+    is_trimmed(h.value) ? out.append(h.value) : out.append(trim_all(h.value));
+    out.append("\n");
+  }
   out.append("\n").append(signed_names(r.headers)).append("\n").append(r.payload);
   return out;
 }

@@ -18,6 +18,10 @@ bool same_name(std::string_view a, std::string_view b) {
          });
 }
 
+bool has_upper(std::string_view name) {
+  return std::any_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
 size_t count_header(std::span<const HeaderView> headers, std::string_view name) {
   return static_cast<size_t>(
       std::count_if(headers.begin(), headers.end(), [&](const HeaderView& h) { return same_name(h.name, name); }));
@@ -118,7 +122,7 @@ Result<std::vector<CanonicalHeader>> signed_headers(const RequestView& request, 
   while (true) {
     size_t end = std::min(rest.find(';'), rest.size());
     std::string name(rest.substr(0, end));
-    if (name.empty() || name != lower(name) || name.find_first_of(" \t:,") != std::string::npos)
+    if (name.empty() || has_upper(name) || name.find_first_of(" \t:,") != std::string::npos)
       return malformed(claim, "SignedHeaders are lower-case names with ';' between them");
     if (!out.empty() && name <= out.back().name) return malformed(claim, "SignedHeaders are not sorted");
     if (out.size() == limits::kMaxSignedHeaders) return malformed(claim, "SignedHeaders names over 100 headers");
@@ -135,8 +139,8 @@ Result<std::vector<CanonicalHeader>> signed_headers(const RequestView& request, 
   };
   if (!is_signed("host")) return refuse(Refusal::kHeadersNotSigned, "the host header is not signed");
   for (const HeaderView& h : request.headers) {
+    if (!same_name(h.name.substr(0, 6), "x-amz-") && !same_name(h.name.substr(0, 11), "x-demilune-")) continue;
     std::string name = lower(h.name);
-    if (!name.starts_with("x-amz-") && !name.starts_with("x-demilune-")) continue;
     if (is_signed(name)) continue;
     bool says_nothing = claim.presigned && name == "x-amz-content-sha256" && h.value == kUnsignedPayload;
     if (!says_nothing || count_header(request.headers, name) != 1)
