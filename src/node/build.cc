@@ -188,7 +188,9 @@ Result<void> Node::Parts::open_objects() {
     device_link = std::make_unique<sync::DeviceLink>(std::move(d));
     waiter = std::make_unique<LinkWaiter>(*device_link);
   }
+  read_cache = std::make_unique<objects::ReadCache>(config.settings.size("objects.cache"));
   objects::Deps o;
+  o.cache = read_cache.get();
   o.runtime = runtime.get();
   o.clock = world.clock;
   o.random = world.random;

@@ -57,6 +57,12 @@ void Node::Parts::collect_store() {
   m.gauge("demilune_store_cache_bytes", "Blocks of the database that are held in memory")
       .set(whole(memory.cache_bytes));
   m.gauge("demilune_store_cache_limit_bytes", "What that may grow to").set(whole(memory.cache_limit));
+  auto cached = read_cache->stats();
+  m.gauge("demilune_objects_cache_bytes", "Small objects, and descriptions, that are held in memory")
+      .set(whole(cached.bytes));
+  m.gauge("demilune_objects_cache_limit_bytes", "What that may grow to").set(whole(cached.limit));
+  advance(m.counter("demilune_objects_cache_hits_total", "Reads that were answered from it"), cached.hits);
+  advance(m.counter("demilune_objects_cache_misses_total", "Reads of current versions that were not"), cached.misses);
   m.gauge("demilune_store_buffer_bytes", "Rows that are not yet in tables").set(whole(memory.buffer_bytes));
   if (auto space = world.fs->disk_space(config.data_dir); space.ok()) {
     m.gauge("demilune_disk_free_bytes", "Free on the disk of the data directory").set(whole(space->free_bytes));

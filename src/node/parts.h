@@ -75,6 +75,7 @@ struct Node::Parts {
   std::unique_ptr<sync::HubLink> hub_link;        // hub
   std::unique_ptr<sync::DeviceLink> device_link;  // device
   std::unique_ptr<LinkWaiter> waiter;             // device
+  std::unique_ptr<objects::ReadCache> read_cache;
   std::unique_ptr<objects::Objects> objects;
   std::unique_ptr<registry::ImageStore> images;
   std::unique_ptr<compute::WorkloadTable> workload_table;

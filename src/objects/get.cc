@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include "base/task.h"
+#include "format/keys.h"
 #include "objects/conditions.h"
 #include "objects/engine.h"
 #include "objects/run.h"
@@ -38,17 +39,73 @@ Result<void> plan(const GetRequest& request, ObjectInfo& info) {
   return {};
 }
 
-Result<Opened> open_now(const Place& place, const GetRequest& request, bool with_body) {
-  DL_TRY(auto view, place.at.partition->snapshot());
-  DL_TRY(Shown shown, find_shown(*view, *place.at.space, request.key, request.version));
+// One state of the key: a snapshot costs more than all the rest of a small read, so the newest state is read, and again
+// from a snapshot if the key changed meanwhile. `stamp`: of what was read, when that is known.
+Result<Shown> find_now(const Place& place, const GetRequest& request, BytesView row, std::optional<uint64_t>& stamp) {
+  const storage::Partition& partition = *place.at.partition;
+  if (stamp) {
+    DL_TRY(auto newest, partition.newest_view());
+    auto shown = find_shown(*newest, *place.at.space, request.key, request.version);
+    if (partition.stamp(row) == stamp) return shown;
+  }
+  stamp.reset();
+  DL_TRY(auto view, partition.snapshot());
+  return find_shown(*view, *place.at.space, request.key, request.version);
+}
+
+Result<void> read_first(const Place& place, Opened& out) {
+  out.first.resize(std::min<uint64_t>(out.info.length, limits::kTransferBytes));
+  if (out.first.empty()) return {};
+  return storage::read_pieces(*place.at.blobs, out.pieces, out.info.offset, out.first.data(), out.first.size());
+}
+
+// What a cached version answers; false when its body is asked for and lies on disk.
+Result<bool> open_cached(const Place& place, const GetRequest& request, bool with_body, const ReadCache::Entry& entry,
+                         Opened& out) {
+  out.info = entry.info;
+  out.info.versioned = place.versioned();
+  DL_OK(plan(request, out.info));
+  if (!with_body || out.info.found != Found::kObject) return true;
+  if (entry.has_body) {
+    out.first = entry.body.substr(out.info.offset, out.info.length);
+    return true;
+  }
+  if (out.info.fields.size <= limits::kOnLoopBytes) return false;  // it was a HEAD that put it there
+  out.pieces = entry.pieces;
+  DL_OK(read_first(place, out));
+  return true;
+}
+
+Result<Opened> open_now(const Deps& deps, const Place& place, const GetRequest& request, bool with_body) {
+  const Bytes row = format::key_prefix(format::RowType::kListing, place.bucket.id, request.key);
+  auto stamp = place.at.partition->stamp(row);
+  ReadCache* cache = request.version ? nullptr : deps.cache;
   Opened out;
+  if (cache && stamp) {
+    if (auto entry = cache->find(row, *stamp)) {
+      DL_TRY(bool opened, open_cached(place, request, with_body, *entry, out));
+      if (opened) return out;
+    }
+  }
+  DL_TRY(Shown shown, find_now(place, request, row, stamp));
   if (shown.version) out.pieces = shown.version->body;
   DL_TRY(out.info, describe(place, request.key, request.version, std::move(shown)));
+  const bool keep = cache && stamp && out.info.found == Found::kObject && out.info.here;
+  auto entry = keep ? std::make_shared<ReadCache::Entry>() : nullptr;
+  if (keep) {
+    entry->stamp = *stamp;
+    entry->info = out.info;
+    entry->pieces = out.pieces;
+  }
   DL_OK(plan(request, out.info));
-  if (!with_body || out.info.found != Found::kObject || !out.info.here) return out;
-  out.first.resize(std::min<uint64_t>(out.info.length, limits::kTransferBytes));
-  if (!out.first.empty())
-    DL_OK(storage::read_pieces(*place.at.blobs, out.pieces, out.info.offset, out.first.data(), out.first.size()));
+  if (with_body && out.info.found == Found::kObject && out.info.here) {
+    DL_OK(read_first(place, out));
+    if (keep && out.first.size() == out.info.fields.size && out.first.size() <= limits::kOnLoopBytes) {
+      entry->has_body = true;
+      entry->body = out.first;
+    }
+  }
+  if (keep) cache->put(row, std::move(entry));
   return out;
 }
 
@@ -72,11 +129,15 @@ class StoredReader : public ObjectReader {
     const size_t n = std::min<uint64_t>(info_.length - given_, limits::kTransferBytes);
     if (n == 0) co_return BytesView();
     // The job keeps what it uses: it may outlive a cancelled request.
-    DL_CO_OK(co_await net::run_blocking(
-        *deps_->runtime, [blobs = blobs_, pieces = pieces_, buffer = buffer_, at = info_.offset + given_, n] {
-          buffer->resize(n);
-          return storage::read_pieces(*blobs, *pieces, at, buffer->data(), n);
-        }));
+    DL_CO_TRY(size_t read,
+              co_await at_once<size_t>(deps_,
+                                       [blobs = blobs_, pieces = pieces_, buffer = buffer_, at = info_.offset + given_,
+                                        n]() -> Result<size_t> {
+                                         buffer->resize(n);
+                                         DL_OK(storage::read_pieces(*blobs, *pieces, at, buffer->data(), n));
+                                         return n;
+                                       }));
+    (void)read;
     given_ += n;
     co_return BytesView(buffer_->data(), n);
   }
@@ -126,8 +187,8 @@ Task<void> wait_for_body(const Deps* deps, BucketId bucket, RecordHash version, 
 Task<ObjectInfo> Objects::head(gate::Permit permit, GetRequest request) {
   DL_CO_OK(check_read_permit(permit, request));
   DL_CO_TRY(Place place, find_place(deps_, permit));
-  co_return co_await on_pool<ObjectInfo>(&deps_, [place, request]() -> Result<ObjectInfo> {
-    DL_TRY(Opened opened, open_now(place, request, false));
+  co_return co_await at_once<ObjectInfo>(&deps_, [this, place, request]() -> Result<ObjectInfo> {
+    DL_TRY(Opened opened, open_now(deps_, place, request, false));
     return std::move(opened.info);
   });
 }
@@ -135,8 +196,8 @@ Task<ObjectInfo> Objects::head(gate::Permit permit, GetRequest request) {
 Task<ObjectInfo> Objects::find_tags(gate::Permit permit, GetRequest request) {
   DL_CO_OK(check_read_permit(permit, request, "s3:GetObjectTagging", "s3:GetObjectVersionTagging"));
   DL_CO_TRY(Place place, find_place(deps_, permit));
-  DL_CO_TRY(Opened opened,
-            co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, false); }));
+  DL_CO_TRY(Opened opened, co_await at_once<Opened>(
+                               &deps_, [this, place, request] { return open_now(deps_, place, request, false); }));
   if (opened.info.found == Found::kMarker)
     co_return refuse(Code::kNotFound, request.version ? Reason::kMethodNotAllowed : Reason::kNoSuchKey,
                      "the version is a delete marker");
@@ -147,8 +208,8 @@ Task<std::unique_ptr<ObjectReader>> Objects::get(gate::Permit permit, GetRequest
   DL_CO_OK(check_read_permit(permit, request));
   for (int round = 0;; ++round) {
     DL_CO_TRY(Place place, find_place(deps_, permit));
-    DL_CO_TRY(Opened opened,
-              co_await on_pool<Opened>(&deps_, [place, request] { return open_now(place, request, true); }));
+    DL_CO_TRY(Opened opened, co_await at_once<Opened>(
+                                 &deps_, [this, place, request] { return open_now(deps_, place, request, true); }));
     if (opened.info.here || opened.info.found != Found::kObject)
       co_return std::unique_ptr<ObjectReader>(
           std::make_unique<StoredReader>(&deps_, place.at.blobs, std::move(opened)));

@@ -11,6 +11,7 @@
 #include "gate/permit.h"
 #include "net/runtime.h"
 #include "objects/bucket_source.h"
+#include "objects/read_cache.h"
 #include "objects/reason.h"
 #include "objects/types.h"
 
@@ -27,6 +28,7 @@ struct Deps {
   Random* random = nullptr;
   BucketSource* buckets = nullptr;
   SpaceSource* spaces = nullptr;
+  ReadCache* cache = nullptr;    // nullptr: none
   BodyWaiter* waiter = nullptr;  // nullptr: bodies that are not here cannot be fetched
   gate::Gate* gate = nullptr;    // decides again when control state moved under a write
   // Whether the kernel says that its clock is disciplined.

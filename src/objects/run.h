@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "objects/engine.h"
+#include "storage/no_wait.h"
 
 namespace dl::objects {
 
@@ -21,6 +22,17 @@ Task<T> on_pool(const Deps* deps, std::function<Result<T>()> work) {
     return {};
   }));
   co_return std::move(**out);
+}
+
+// Runs `work`, which reads and does not take long, at once, and on the pool only if it would wait for the disk.
+template <class T>
+Task<T> at_once(const Deps* deps, std::function<Result<T>()> work) {
+  {
+    storage::NoWait no_wait;
+    Result<T> out = work();
+    if (!no_wait.refused()) co_return out;
+  }
+  co_return co_await on_pool<T>(deps, std::move(work));
 }
 
 // A write under permits of one bucket: one step that compares the control revision, does `work`, and appends the audit

@@ -42,7 +42,8 @@ WARM_UP_WRITES = 8000
 WARM_UP_SECONDS = 240
 # Caches and buffers that are full when the measuring begins, and whose rise and fall is small: the defaults would take
 # half an hour to fill, and hide a leak of their size.
-SMALL = {"DEMILUNE_STORAGE__CACHE": "8MiB", "DEMILUNE_STORAGE__WRITE_BUFFER": "4MiB"}
+SMALL = {"DEMILUNE_STORAGE__CACHE": "8MiB", "DEMILUNE_OBJECTS__CACHE": "4MiB",
+         "DEMILUNE_STORAGE__WRITE_BUFFER": "4MiB"}
 
 
 class Exceeded(Exception):

@@ -182,6 +182,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
     deps.buckets = this;
     deps.spaces = this;
     deps.gate = gate_room.get();
+    deps.cache = &cache;
     deps.waiter = &waiter;
     deps.hub_wait = options.hub_wait;
     objects_room = std::make_unique<objects::Objects>(std::move(deps));
@@ -284,6 +285,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
   ManualClock clock;
   const Clock* time;
   SeededRandom random{7};
+  objects::ReadCache cache{1 << 20};
   std::unique_ptr<storage::MemoryStore> store;
   net::Runtime runtime{1, 2};
   mutable std::mutex m;
