@@ -7,7 +7,7 @@ cmd_build() {
     { cat "build-$preset.log" >&2; rm -f "build-$preset.log"; return 1; }
   rm -f "build-$preset.log"
   # The release is the program; tests are of the other builds.
-  [ "$preset" != release ] || [ $# -gt 0 ] || set -- demilune s3_bench
+  [ "$preset" != release ] || [ $# -gt 0 ] || set -- demilune s3_bench bench_limits bench_echo
   local quiet=(); [ -t 1 ] || quiet=(--quiet)
   cmake --build "build/$preset" ${1:+--target "$@"} -- "${quiet[@]}" || return 1
   if [ "$preset" = release ] && [ -x build/release/src/app/demilune ]; then

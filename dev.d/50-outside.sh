@@ -10,4 +10,6 @@ outside_kill_planted() {
   ! grep -qa DEMILUNE_PLANT build/demilune || { echo "the release build has planted bugs in it" >&2; return 1; }
   DEMILUNE=build/debug/src/app/demilune DEMILUNE_PLANT=early-ack python3 tests/chaos/kill.py --expect-loss --rounds 10 "$@"
 }
+# The load generator against servers that answer wrongly, and a short run of the whole.
+outside_bench() { (cd bench && python3 -m harness.selftest); }
 outside_bounded() { python3 tests/bounded/bounded.py "${@:-all}"; }

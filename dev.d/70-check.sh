@@ -162,6 +162,7 @@ cmd_check() {
   step "SIGKILL under load" campaign kill outside_kill
   step "SIGKILL finds a planted loss" campaign kill-planted outside_kill_planted
   step "bounded memory and files" campaign bounded outside_bounded
+  step "the benchmark measures, and counts what fails" campaign bench outside_bench
   step "demo" campaign demo build/demilune demo --check
   step "fuzzing, 60 s a target" fuzz_all 60
   for note in "${CHECK_NOTES[@]}"; do echo "failed: $note"; done
