@@ -7,6 +7,7 @@ are absent are named and left out. Goes on for about 20 minutes with three peers
 """
 
 import argparse
+import json
 import os
 import pathlib
 import platform
@@ -28,17 +29,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 def parse_options():
     parser = argparse.ArgumentParser(prog="./dev bench s3", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5, help="of each work in each round (5)")
+    parser.add_argument("--seconds", type=float, default=4, help="of each work in each round (4)")
     parser.add_argument("--warm-up", type=float, default=1, help="before it, not counted (1)")
     parser.add_argument("--rounds", type=int, default=3, help="figures are medians over them (3)")
     parser.add_argument("--dir", type=pathlib.Path, help="where the servers' data go for the run (TMPDIR)")
     parser.add_argument("--only", default="", help="some of: " + ", ".join(works.names()))
     parser.add_argument("--peers", default=",".join(peer.name for peer in servers.PEERS), help="some of them, or `none`")
     parser.add_argument("--rate", type=float, default=0,
-                        help="all works on objects on a fixed schedule of so many requests a second (an open loop)")
-    parser.add_argument("--flat", type=int, default=FLAT,
-                        help=f"objects of the flat bucket; over {FLAT:,}: ours is grown to that at the end (10000000 takes an hour)")
+                        help="works on objects up to 64 KiB on a fixed schedule of so many requests a second (an open loop)")
+    parser.add_argument("--flat", type=int, default=FLAT, help=f"objects of the flat bucket; over {FLAT:,}: ours is grown to that "
+                        "at the end (10000000: an hour or more)")
     parser.add_argument("--flat-delete", action="store_true", help="then delete three of four of them and look again")
+    parser.add_argument("--json", type=pathlib.Path, help="all that was measured also goes to this file")
     parser.add_argument("--plant", choices=["wrong-bytes"], help="expect other bytes than were stored: must show as errors")
     options = parser.parse_args()
     options.only = [name for name in options.only.split(",") if name]
@@ -102,11 +104,12 @@ def show_limits(found):
 def report(run, options, begun):
     print(f"\n## S3, {time.strftime('%Y-%m-%d', time.gmtime())}, commit {told_by('git', 'rev-parse', '--short', 'HEAD')}")
     print(f"`./dev bench s3 {' '.join(sys.argv[1:])}`, {machine(run.work_dir)}; {time.monotonic() - begun:.0f} s.")
-    print(f"All servers share the cores with the load; plain HTTP on loopback unless it says TLS; medians of {options.rounds} rounds of "
-          f"{options.seconds:g} s; errors are all rounds'. Open loop: latency from the time a request was due. Closed loop: each "
+    print("All servers share the cores with the load; plain HTTP on loopback unless it says TLS; medians of "
+          f"{options.rounds} rounds of {options.seconds:g} s; errors are all rounds'.\n"
+          "Open loop: latency from the time a request was due. Closed loop: each "
           "connection asks again when it is answered, latency from sending.\n")
     print("\n".join(tables.measured(run)) + "\n")
-    print("\n".join(tables.places(run)) + "\n")
+    print("\n".join(tables.places(run) + tables.deep(run)) + "\n")
     print("Durability, and what strace counted:")
     for server in run.servers:
         facts = run.facts[server.name]
@@ -152,9 +155,14 @@ def main():
         run = Run(options, Generator(generator, options), programs, find_servers(options, work_dir), work_dir)
         run.all()
         report(run, options, begun)
+        if options.json:
+            options.json.write_text(json.dumps(run.everything(), indent=1))
         return 1 if has_failed(run) else 0
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave servers behind
         process.end_all()
+        say("removing the servers' data")
         shutil.rmtree(work_dir, ignore_errors=True)
 
 

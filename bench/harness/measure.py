@@ -34,7 +34,7 @@ class Generator:
         seconds, warm_up = self.options.seconds, self.options.warm_up
         words = ["--size", work.size, "--connections", work.connections, "--seconds", seconds, "--warm-up", warm_up, "--run",
                  f"{work.name}-{round_number}", "--seed", round_number, "--set", work.set, "--objects", max(1, work.objects)]
-        rate = self.options.rate or work.rate
+        rate = work.rate or (self.options.rate if work.size < MIB else 0)
         if rate:
             words += ["--rate", rate]
         if self.options.plant == "wrong-bytes":

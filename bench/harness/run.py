@@ -19,6 +19,13 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def settle_disk(directory):
+    """What a server left unwritten must not be written while the next one is measured."""
+    status, _, complaint = process.run(["sync", "-f", directory], 300)
+    if status != 0:
+        say(f"bench s3: sync -f {directory}: {complaint.strip()}")
+
+
 class Run:
     """`results[work, server]` and `listings[what, server]` are lists with a dict a round; `facts[server]` has the rest."""
 
@@ -33,6 +40,12 @@ class Run:
         self.facts = {server.name: collections.defaultdict(list) for server in servers}
         self.limits = {}
         self.flat = min(FLAT, options.flat)
+
+    def everything(self):
+        """As JSON can hold it."""
+        named = {kind: {" ".join(key): rounds for key, rounds in table.items()}
+                 for kind, table in (("works", self.results), ("listings", self.listings))}
+        return {**named, "facts": self.facts, "limits": self.limits}
 
     def wants(self, *names):
         return not self.options.only or any(name in self.options.only for name in names)
@@ -53,6 +66,8 @@ class Run:
                     say(f"round {number}  {server.name}  {error}")
                 finally:
                     server.stop()
+                    if (number, server) != (self.options.rounds, self.servers[-1]):
+                        settle_disk(self.work_dir)
                 say(f"round {number}  {server.name}  took {time.monotonic() - begun:.0f} s")
 
     def turn(self, server, number):
@@ -120,6 +135,7 @@ class Run:
         told = self.generator.fill(server, "flat", KIB, self.flat, FILL_SECONDS)
         self.note_fill(server, "flat", told)
         server.stop()
+        settle_disk(self.work_dir)
         if "flat" in facts["filled"]:
             facts["bytes_an_object"].append((process.space_used(server.data) - before) / self.flat)
 
@@ -159,7 +175,7 @@ class Run:
         server.start()
         told = self.generator.fill(server, "flat", KIB, self.options.flat, DEEP_SECONDS, self.flat)
         self.note_fill(server, "deep", told)
-        server.stop()
+        self.stop_deep(server, "deep")
         if "deep" not in self.facts[server.name]["filled"]:
             return
         self.look_at_deep(server, "deep", self.options.flat)
@@ -167,11 +183,20 @@ class Run:
             return
         server.start()
         told = self.generator.ask(server, "delete", "--set", "flat", "--objects", self.options.flat, "--limit", DEEP_SECONDS,
-                                  "--connections", 4, seconds=DEEP_SECONDS + 60)
+                                  "--patience", 120, "--connections", 4, seconds=DEEP_SECONDS + 180)
         say(f"delete  {server.name}  {brief(told)}")
-        server.stop()
+        self.stop_deep(server, "thinned")
         if told.get("complete") and told["errors"] == 0:
             self.look_at_deep(server, "thinned", (self.options.flat + 3) // 4)
+        else:
+            self.facts[server.name]["trouble"].append(f"three of four were not deleted: {brief(told)}")
+
+    def stop_deep(self, server, name):
+        """Notes the peak of the fill or the deletes, and the space of the whole directory after a clean stop."""
+        facts = self.facts[server.name]
+        facts[f"{name} peak_kib"].append(process.memory_kib(server.process.pid, "VmHWM"))
+        server.stop()
+        facts[f"{name} bytes"].append(process.space_used(server.data))
 
     def look_at_deep(self, server, name, objects):
         server.start()

@@ -27,6 +27,9 @@ class FakeServer:
         "wrong length": (b"200 OK", b"x" * (SIZE - 1), SIZE - 1),
         "503": (b"503 Slow Down", b"<Error><Code>SlowDown</Code></Error>", 36),
         "cut": (b"200 OK", b"x" * 100, SIZE),
+        "chunks": (b"200 OK", b"64;a=b\r\n" + b"x" * 100 + b"\r\n19C\r\n" + b"x" * 412 + b"\r\n0\r\nA: b\r\n\r\n", None),
+        "chunks cut": (b"200 OK", b"64\r\n" + b"x" * 100 + b"\r\n19C\r\n" + b"x" * 411, None),
+        "nonsense": (b"200 OK", b"zz\r\n", None),
         "stall": (b"200 OK", b"x" * SIZE, SIZE),
     }
     STALL_SECONDS = 0.6
@@ -49,7 +52,8 @@ class FakeServer:
 
     def serve(self, peer):
         status, body, length = self.ANSWERS[self.way]
-        text = b"HTTP/1.1 " + status + b"\r\nContent-Length: " + str(length).encode() + b"\r\n\r\n" + body
+        framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: " + str(length).encode()
+        text = b"HTTP/1.1 " + status + b"\r\n" + framing + b"\r\n\r\n" + body
         with peer:
             held = b""
             while True:
@@ -64,7 +68,7 @@ class FakeServer:
                     held = held.split(b"\r\n\r\n", 1)[1]
                     self.stand_still()
                     peer.sendall(text)
-                    if self.way == "cut":
+                    if self.way.endswith("cut"):
                         return
 
     def stand_still(self):
@@ -79,8 +83,8 @@ class FakeServer:
 
 
 def ask(address, credentials, *words):
-    command = [PROGRAMS / "s3_bench", "--address", address, "--credentials", credentials, "--bucket", "b", "--op", "get", "--size",
-               SIZE, "--connections", 4, "--warm-up", 0, "--seconds", 0.3, "--patience", 10, *words]
+    command = [PROGRAMS / "s3_bench", "--address", address, "--credentials", credentials, "--bucket", "b", "--op", "get",
+               "--size", SIZE, "--connections", 4, "--warm-up", 0, "--seconds", 0.3, "--patience", 10, *words]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60, check=False)
     require(done.stdout.startswith("{"), "the generator must end with its figures", done.stderr)
     return done.returncode, json.loads(done.stdout)
@@ -92,11 +96,14 @@ def require(holds, what, seen):
 
 
 def faults(credentials):
-    status, told = ask(FakeServer("good").address, credentials, "--compare", "length")
-    require(status == 0 and told["errors"] == 0 and told["requests"] > 0, "a good server must show no errors", told)
+    for way in ("good", "chunks"):
+        status, told = ask(FakeServer(way).address, credentials, "--compare", "length")
+        require(status == 0 and told["errors"] == 0 and told["requests"] > 0, "a good server must show no errors", told)
     for way, compare, fault in (("good", "bytes", "wrong bytes"), ("wrong length", "bytes", "wrong length of body"),
                                 ("wrong length", "length", "wrong length of body"), ("503", "bytes", "status 503"),
-                                ("cut", "length", "the connection broke off")):
+                                ("chunks", "bytes", "wrong bytes"), ("cut", "length", "the connection broke off"),
+                                ("chunks cut", "length", "the connection broke off"),
+                                ("nonsense", "length", "the connection broke off")):
         status, told = ask(FakeServer(way).address, credentials, "--compare", compare)
         require(status == 1 and told["requests"] == 0 and told["faults"] == {fault: told["errors"]} and told["errors"] > 0,
                 f"a server of the kind '{way}' must show as '{fault}' only", told)
@@ -130,7 +137,8 @@ def ours():
     require(any("1 connection, p50" in line for line in held) and any("first page" in line for line in held),
             "rows that this run did not measure must say so", everything)
     status, out, everything = whole("--seconds", "0.3", "--only", "get10m", "--plant", "wrong-bytes")
-    require(status == 1 and "wrong bytes" in out and "| no: " in out, "a GET of other bytes must fail the run and its row", everything)
+    require(status == 1 and "wrong bytes" in out and "| no: " in out, "a GET of other bytes must fail the run and its row",
+            everything)
     print("ours: measured without errors; a planted difference of bytes was counted")
 
 

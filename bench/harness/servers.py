@@ -64,8 +64,9 @@ class Server:
         begun = time.monotonic()
         self.process = process.start(self.command(tls), self.log, self.environment())
         if not process.wait_for_answer(self.process, self.port, tls and self.tls_needs_own_start):
+            what = "did not answer within a minute" if self.process.poll() is None else "ended before it answered"
             self.stop()
-            raise RuntimeError(f"{self.name} did not answer within a minute:\n{self.log_end()}")
+            raise RuntimeError(f"{self.name} {what}: {self.log_end()}")
         self.start_seconds = time.monotonic() - begun
         self.look_around()
 
@@ -78,7 +79,7 @@ class Server:
             self.process = None
 
     def log_end(self):
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:]) if self.log.exists() else ""
+        return " ".join(self.log.read_text(errors="replace").split())[-300:] if self.log.exists() else ""
 
     def target(self, tls=False):
         """Options of the load generator."""
@@ -175,7 +176,7 @@ class Rclone(Server):
         return go_version(self.program)
 
     def environment(self):
-        return {"RCLONE_CONFIG": str(self.work / "rclone.conf"), "RCLONE_AUTH_KEY": f"{KEY},{SECRET}"}
+        return {"RCLONE_CONFIG": str(self.work / "rclone.conf"), "RCLONE_AUTH_KEY": f'"{KEY},{SECRET}"'}  # a list of CSV
 
     def prepare(self):
         super().prepare()

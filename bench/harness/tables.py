@@ -83,11 +83,34 @@ def places(run):
     for server in run.servers:
         facts = run.facts[server.name]
         first, page = (show(listing(run, op, server.name, "p50_ms")) for op in ("first", "page"))
-        lines.append(f"| {server.name} | {first} / {page} | {show(listing(run, 'walk', server.name, 'seconds'))} | "
+        lines.append(f"| {server.name} | {first} / {page} | {whole_listing(run, server.name)} | "
                      f"{show(median(facts['bytes_an_object']), 0)} | {show(median(facts['start_ms']), 0)} "
                      f"({show(median(facts['first_start_ms']), 0)}) | {show(mib(median(facts['idle_kib'])))} | "
                      f"{show(mib(max(facts['peak_kib'], default=None)))} |")
     return lines
+
+
+def deep(run):
+    """What became of the flat bucket of ours that grew, a line a state."""
+    lines = []
+    states = {"deep": f"grown to {run.options.flat:,}", "thinned": "after deleting three of four"}
+    for name, title in states.items():
+        if not run.listings.get((f"{name} first", "demilune")):
+            continue
+        first, page, whole = (show(listing(run, f"{name} {op}", "demilune", key)) for op, key in
+                              (("first", "p50_ms"), ("page", "p50_ms"), ("walk", "seconds")))
+        facts = run.facts["demilune"]
+        lines.append(f"- flat bucket of ours {title}: first page {first} ms after a start, {page} again; whole listing {whole} s; "
+                     f"peak {show(mib(max(facts[name + ' peak_kib'])))} MiB while that was done; the directory with all "
+                     f"works {show(max(facts[name + ' bytes']) / 1e6, 0)} MB, stopped cleanly")
+    return lines
+
+
+def whole_listing(run, server):
+    rounds = run.listings.get(("walk", server), [])
+    if any(told.get("complete") is False and not errors([told]) for told in rounds):
+        return f"over {max(told['seconds'] for told in good(rounds)):.0f}"
+    return show(listing(run, "walk", server, "seconds"))
 
 
 def median(values):
@@ -152,6 +175,9 @@ class Judge:
             note = show(ours / minio)
             holds = ours >= factor * minio if is_least else ours <= factor * minio
         verdict = "not measured" if holds is None else "yes" if holds else "no"
+        bad = errors(self.run.results.get((name, "demilune"), []))
+        if bad:
+            verdict = f"no: {bad} errors"
         self.lines.append(f"| {title} | {limit} | {told} | minio {show(minio)} | {note or '–'} | {verdict} |")
 
     def connections(self):
@@ -167,8 +193,8 @@ class Judge:
             holds = "yes" if min(rates[count] for count in wanted) >= 0.8 * max(found) else "no"
         facts = self.run.facts["demilune"]
         memory = ", ".join(show(mib(max(facts[work.name])), 0) for work in CONNECTIONS if facts[work.name])
-        self.lines.append(f"| 100, 1,000, 10,000 connections, rate (peak MiB so far: {memory or '–'}) | within 20 % of the best | "
-                          f"{told} | – | – | {holds} |")
+        self.lines.append(f"| 100, 1,000, 10,000 connections, rate (peak MiB so far: {memory or '–'}) | within 20 % of the best "
+                          f"| {told} | – | – | {holds} |")
 
 
 def limits(run):
@@ -201,7 +227,8 @@ def limits(run):
                   {peer: median(facts["start_ms"]) for peer, facts in peer_places.items()})
     judge.at_most("idle resident", 40, "MiB", mib(median(ours["idle_kib"])) if memory else None,
                   {peer: mib(median(facts["idle_kib"])) for peer, facts in peer_places.items()})
-    judge.at_most("peak resident in these runs", 128, "MiB", mib(max(ours["peak_kib"], default=None)) if is_full and is_whole(run) else None,
+    judge.at_most("peak resident in these runs", 128, "MiB",
+                  mib(max(ours["peak_kib"], default=None)) if is_full and is_whole(run) else None,
                   {peer: mib(max(facts["peak_kib"], default=None)) for peer, facts in peer_places.items()})
     judge.connections()
     return judge.lines
