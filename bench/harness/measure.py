@@ -42,9 +42,14 @@ class Generator:
         return self.ask(server, work.op, *words, tls=work.tls, seconds=seconds + warm_up + 60)
 
     def fill(self, server, name, size, objects, limit, first=0):
-        words = ["--set", name, "--size", size, "--objects", objects, "--from", first, "--limit", limit]
-        words += ["--connections", 4 if size >= MIB else 64]
-        return self.ask(server, "fill", *words, seconds=limit + 60)
+        words = ["--set", name, "--size", size, "--limit", limit, "--patience", 60]
+        if first == 0:  # alone: rclone answers 500 when several requests make the same directory at once
+            told = self.ask(server, "fill", *words, "--objects", 1, "--connections", 1, seconds=limit + 120)
+            first = 1
+            if objects == 1 or told.get("errors", 1):
+                return told
+        words += ["--objects", objects, "--from", first, "--connections", 4 if size >= MIB else 64]
+        return self.ask(server, "fill", *words, seconds=limit + 120)
 
     def listing(self, server, op, objects, limit=0.0):
         """`first`, `page` or `walk` over the flat bucket."""

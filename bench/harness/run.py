@@ -8,7 +8,7 @@ from . import process
 from .measure import machine_limits
 from .works import CONNECTIONS, FILLS, KIB, LIST, OBJECTS
 
-FILL_SECONDS = 300    # after which a fill is cut short, and what needs it is not measured
+FILL_SECONDS = 180    # after which a fill is cut short, and what needs it is not measured
 WALK_SECONDS = 60
 DEEP_SECONDS = 4 * 3600
 SETTLE_SECONDS = 1.0  # before idle memory is read
@@ -144,7 +144,8 @@ class Run:
         if told.get("complete") and told["errors"] == 0:
             facts["filled"].append(name)
         else:
-            facts["trouble"].append(f"what reads '{name}' is not measured, it was not filled: {brief(told)}")
+            late = "" if told.get("complete", True) else f"only {told['requests']:,} objects in {told['seconds']:.0f} s, "
+            facts["trouble"].append(f"what reads '{name}' is not measured, it was not filled: {late}{brief(told)}")
         say(f"fill  {server.name}  {name}  {brief(told)}")
 
     def list_flat(self, server, number):
