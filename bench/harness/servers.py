@@ -102,7 +102,8 @@ class Demilune(Server):
 
     def version(self):
         told = subprocess.run([self.program, "version"], capture_output=True, text=True, check=False).stdout
-        return " ".join(told.split())
+        found = re.search(r"\d+(\.\d+)+\S*", told)
+        return found.group() if found else "?"
 
     def prepare(self):
         pass  # it makes its directory and its key itself
