@@ -15,6 +15,7 @@ cmd_crash() {
   "$dir/storage_crash" --mode every --cuts "$cuts" --seed "$seed" || failed=1
   "$dir/storage_crash" --mode eio --cuts "$((cuts / 5 + 1))" --seed "$seed" || failed=1
   "$dir/storage_crash" --mode enospc --cuts "$((cuts / 5 + 1))" --seed "$seed" || failed=1
+  "$dir/storage_crash" --mode errno --cuts 0 --seed "$seed" || failed=1
   "$dir/storage_flip" --trials "$((cuts / 2 + 1))" --seed "$seed" || failed=1
   return "$failed"
 }

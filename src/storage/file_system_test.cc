@@ -1,6 +1,8 @@
 // The operating system's files and the disk in memory, held to the same promises.
 #include <doctest/doctest.h>
 
+#include <cerrno>
+
 #include "base/random.h"
 #include "storage/file_system.h"
 #include "storage/sim/sim_disk.h"
@@ -112,6 +114,42 @@ TEST_CASE("the disk in memory forgets after a power cut what was not synced, and
   CHECK(torn);
   CHECK(lost_name);
   CHECK(kept_name);
+}
+
+TEST_CASE("what a failed sync left behind is read, but no later sync makes it durable") {
+  SimDisk disk(1);
+  REQUIRE(disk.make_dir("/d", 0700).ok());
+  REQUIRE(disk.sync_dir("/").ok());
+  auto file = disk.open_write("/d/f", OpenMode::kCreateNew, 0600).value();
+  REQUIRE(disk.sync_dir("/d").ok());
+  REQUIRE(file->append("kept").ok());
+  REQUIRE(file->sync().ok());
+  REQUIRE(file->append("-lost-").ok());
+  disk.fail_nth(1, EIO);
+  auto failed = file->sync();
+  REQUIRE(!failed.ok());
+  CHECK(failed.error().code == Code::kIo);
+  CHECK(failed.error().message == "/d/f: Input/output error (injected)");
+  CHECK(disk.last_hit() == "sync /d/f");
+  REQUIRE(file->write_at(8, "AGAIN").ok());  // dirty once more
+  REQUIRE(file->sync().ok());
+  CHECK(read_file(disk, "/d/f", 100).value() == "kept-losAGAIN");
+  file.reset();
+  disk.crash();
+  CHECK(disk.content("/d/f") == Bytes("kept\0\0\0\0AGAIN", 13));
+}
+
+TEST_CASE("an errno hits the nth of the calls that can be answered with it") {
+  SimDisk disk(1);
+  disk.fail_nth(2, EMFILE);
+  REQUIRE(disk.make_dir("/d", 0700).ok());  // opens nothing
+  auto file = disk.open_write("/d/f", OpenMode::kCreateNew, 0600).value();
+  CHECK(file->append("x").ok());
+  CHECK(disk.open_read("/d/f").error().code == Code::kIo);
+  CHECK(disk.open_read("/d/f").ok());
+  disk.fail_nth(1, EDQUOT);
+  CHECK(disk.remove("/d/f").ok());
+  CHECK(disk.sync_dir("/d").error().code == Code::kNoSpace);
 }
 
 }  // namespace dl::storage

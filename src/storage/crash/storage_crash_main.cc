@@ -1,14 +1,17 @@
 // Power cuts and disk errors under the local store, on a disk in memory.
-//   storage_crash [--cuts N] [--seed S] [--mode cut|every|eio|enospc] [--plant BUG] [--verbose]
+//   storage_crash [--cuts N] [--seed S] [--mode cut|every|eio|enospc|errno] [--plant BUG] [--verbose]
 // cut: a long life with N cuts at random calls; every: a short life from an empty disk, cut at each of its calls in
-// turn, N of them evenly spread; eio, enospc: N lives with errors at random calls. Ends with 0 only if nothing
+// turn, N of them evenly spread; eio, enospc: N lives with errors at random calls; errno: about N lives, each with one
+// error at one call, all calls in turn (--cuts 0: really all). Ends with 0 only if nothing
 // acknowledged was lost, nothing false was shown and the store always opened. A planted bug must make it fail.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "base/log.h"
+#include "storage/crash/errno_campaign.h"
 #include "storage/crash/workload.h"
 
 namespace dl::storage::crash {
@@ -34,6 +37,7 @@ class Campaign {
     if (args_.mode == "every") every_call();
     if (args_.mode == "eio") errors(Code::kIo);
     if (args_.mode == "enospc") errors(Code::kNoSpace);
+    if (args_.mode == "errno") every_error();
     std::printf(
         "storage_crash %s, seed %llu, plant %s: %llu passed, %llu failed (%llu writes acknowledged, %llu "
         "faults while opening, %llu bodies moved)\n",
@@ -42,7 +46,7 @@ class Campaign {
         static_cast<unsigned long long>(tally_.acknowledged), static_cast<unsigned long long>(tally_.in_open),
         static_cast<unsigned long long>(tally_.moved));
     // A campaign of CI's size that never moved a body has not tested the moving.
-    bool visited = tally_.moved > 0 || tally_.passed < 30;
+    bool visited = tally_.moved > 0 || tally_.passed < 30 || args_.mode == "errno";
     if (!visited) std::printf("FAILED: no body was ever moved\n");
     return tally_.failed == 0 && tally_.passed > 0 && visited ? 0 : 1;
   }
@@ -143,6 +147,15 @@ class Campaign {
     tally_.moved = load.moved();
   }
 
+  void every_error() {
+    ErrnoCampaign campaign(args_.cuts, args_.seed, plant_);
+    auto state = campaign.run();
+    std::printf("%s", campaign.report().c_str());
+    tally_.acknowledged = campaign.acknowledged();
+    tally_.passed = campaign.lives() - (state.ok() ? 1 : 2);
+    judge(state, campaign.lives());
+  }
+
   const Arguments args_;
   const Plant plant_;
   std::mt19937_64 engine_;
@@ -151,8 +164,9 @@ class Campaign {
 
 int usage() {
   std::fprintf(stderr,
-               "usage: storage_crash [--cuts N] [--seed S] [--mode cut|every|eio|enospc] [--verbose]\n"
-               "       [--plant early-ack|no-dir-sync|no-wal-sync|no-body-sync]\n");
+               "usage: storage_crash [--cuts N] [--seed S] [--mode cut|every|eio|enospc|errno] [--verbose]\n"
+               "       [--plant early-ack|no-dir-sync|no-wal-sync|no-body-sync|retry-after-failed-sync|\n"
+               "                ignored-return-code]\n");
   return 2;
 }
 
@@ -178,9 +192,10 @@ int run(int argc, char** argv) {
       return usage();
     }
   }
-  if (args.mode != "cut" && args.mode != "every" && args.mode != "eio" && args.mode != "enospc") return usage();
+  constexpr std::string_view kModes[] = {"cut", "every", "eio", "enospc", "errno"};
+  if (std::find(std::begin(kModes), std::end(kModes), args.mode) == std::end(kModes)) return usage();
   auto plant = parse_plant(args.plant);
-  if (!plant.ok() || args.cuts == 0) return usage();
+  if (!plant.ok() || (args.cuts == 0 && args.mode != "errno")) return usage();
   set_log_level(args.verbose ? LogLevel::kDebug : LogLevel::kError);
   return Campaign(args, *plant).run();
 }

@@ -137,11 +137,28 @@ Result<Plant> parse_plant(std::string_view name) {
   if (name == "no-wal-sync") return Plant::kNoWalSync;
   if (name == "no-body-sync") return Plant::kNoBodySync;
   if (name == "no-watermark") return Plant::kNoWatermark;
+  if (name == "retry-after-failed-sync") return Plant::kRetryAfterFailedSync;
+  if (name == "ignored-return-code") return Plant::kIgnoredReturnCode;
   return error(Code::kInvalid, "no planted bug is called '" + std::string(name) + "'");
 }
 
+namespace {
+
+Lies lies_of(Plant plant) {
+  Lies out;
+  out.forget_dir_syncs = plant == Plant::kNoDirSync;
+  if (plant == Plant::kNoWalSync) out.forget_syncs_of = ".log";
+  if (plant == Plant::kNoBodySync) out.forget_syncs_of = ".seg";
+  out.retry_syncs = plant == Plant::kRetryAfterFailedSync;
+  out.ignore_writes = plant == Plant::kIgnoredReturnCode;
+  return out;
+}
+
+}  // namespace
+
 // A change on its way. Filled in by the step and the done, on the committer thread.
 struct Workload::Issued {
+  uint64_t number = 0;
   std::vector<Expected::Change> changes;
   std::mutex m;
   std::condition_variable arrived;
@@ -154,21 +171,33 @@ struct Workload::Issued {
 };
 
 Workload::Workload(uint64_t seed, Plant plant)
-    : engine_(seed), plant_(plant), disk_(std::make_unique<SimDisk>(engine_())), random_(engine_()) {
-  disk_->forget_dir_syncs(plant == Plant::kNoDirSync);
-  if (plant == Plant::kNoWalSync) disk_->forget_syncs_of(".log");
-  if (plant == Plant::kNoBodySync) disk_->forget_syncs_of(".seg");
-}
+    : engine_(seed), plant_(plant), disk_(std::make_unique<SimDisk>(engine_())), dir_(kDir), random_(engine_()) {}
+
+Workload::Workload(uint64_t seed, Plant plant, FileSystem& files, std::string dir)
+    : engine_(seed), plant_(plant), below_(&files), dir_(std::move(dir)), random_(engine_()) {}
 
 Result<void> Workload::open() {
   died_ = false;
   fresh_ = true;
   auto limits = small_limits();
   limits.move_bytes = move_bytes_;
-  DL_TRY(store_, open_local_store(*disk_, std::string(kDir), {{std::string(kPart), Bytes(32, 'k'), Bytes(32, 'b')}},
-                                  clock_, random_, limits, [this](const std::string&) { died_ = true; }));
+  files_ = std::make_unique<PlantedFiles>(below_ ? *below_ : *disk_, lies_of(plant_));
+  auto fatal = [this](const std::string& why) {
+    std::lock_guard lock(why_m_);
+    why_ = why;
+    died_ = true;
+  };
+  DL_TRY(store_, open_local_store(*files_, dir_, {{std::string(kPart), Bytes(32, 'k'), Bytes(32, 'b')}}, clock_,
+                                  random_, limits, fatal));
   return {};
 }
+
+std::string Workload::why_died() const {
+  std::lock_guard lock(why_m_);
+  return why_;
+}
+
+std::vector<Error> Workload::take_errors() { return std::exchange(errors_, {}); }
 
 void Workload::close() {
   if (store_) moved_ += store_->stats(kPart).moved_bodies;
@@ -177,9 +206,12 @@ void Workload::close() {
 
 void Workload::send(std::unique_ptr<Issued>& change, Step step) {
   auto* issued = change.get();
+  issued->number = ++numbers_;
+  if (listener_) listener_->asked(issued->number, issued->changes);
   store_->partition(kPart).commit(
       std::move(step),
-      [issued](Result<void> result) {
+      [this, issued](Result<void> result) {
+        if (listener_ && result.ok()) listener_->acknowledged(issued->number);
         std::lock_guard lock(issued->m);
         issued->result = std::move(result);
         issued->arrived.notify_one();
@@ -203,12 +235,17 @@ std::unique_ptr<Workload::Issued> Workload::put_object() {
   object.version = ++version_;
   object.length = below(3) == 0 ? 4097 + below(250'000) : below(5000);
   auto writer = store_->blobs(kPart).create(object.length);
-  if (!writer.ok()) return nullptr;
+  auto failed = [this](Error why) {
+    errors_.push_back(std::move(why));
+    return nullptr;
+  };
+  if (!writer.ok()) return failed(std::move(writer).error());
   Bytes body = body_of(object.version, object.length);
-  if (!(*writer)->append(body).ok()) return nullptr;
+  auto sent = (*writer)->append(body);
+  if (!sent.ok()) return failed(std::move(sent).error());
   if (below(12) == 0) return nullptr;  // a client that goes away
   auto written = (*writer)->finish();
-  if (!written.ok()) return nullptr;
+  if (!written.ok()) return failed(std::move(written).error());
   if (below(12) == 0) return nullptr;  // a step that never comes
   object.pieces = written->pieces();
   auto out = std::make_unique<Issued>();
@@ -274,7 +311,7 @@ std::unique_ptr<Workload::Issued> Workload::issue() {
 
 void Workload::run(int rounds) {
   fresh_ = false;
-  for (int i = 0; i < rounds && !disk_->is_cut() && !died_; i++) {
+  for (int i = 0; i < rounds && !(disk_ && disk_->is_cut()) && !died_; i++) {
     std::vector<std::unique_ptr<Issued>> group;
     for (uint64_t n = 1 + below(4); n > 0; n--)
       if (auto one = issue()) group.push_back(std::move(one));
@@ -285,6 +322,7 @@ void Workload::run(int rounds) {
         bool open = result.error().code == Code::kUnavailable || result.error().code == Code::kIo;
         outcome = open ? Expected::Outcome::kOpen : Expected::Outcome::kRefused;
         refused_++;
+        errors_.push_back(result.error());
       } else {
         acknowledged_++;
       }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "storage/crash/planted_files.h"
 #include "storage/local/store.h"
 #include "storage/sim/sim_disk.h"
 
@@ -42,12 +43,23 @@ class Expected {
   std::vector<State> carried_;  // states in which all open ones so far happened
 };
 
-enum class Plant { kNone, kEarlyAck, kNoDirSync, kNoWalSync, kNoBodySync, kNoWatermark };
+enum class Plant {
+  kNone,
+  kEarlyAck,
+  kNoDirSync,
+  kNoWalSync,
+  kNoBodySync,
+  kNoWatermark,
+  kRetryAfterFailedSync,
+  kIgnoredReturnCode
+};
 Result<Plant> parse_plant(std::string_view name);
 
 class Workload {
  public:
   Workload(uint64_t seed, Plant plant);
+  // Over real files instead, in DIR; disk() may not be called. `files` outlives it.
+  Workload(uint64_t seed, Plant plant, FileSystem& files, std::string dir);
   SimDisk& disk() { return *disk_; }
   void use(std::unique_ptr<SimDisk> disk) { disk_ = std::move(disk); }
 
@@ -57,14 +69,28 @@ class Workload {
   Result<void> open();
   void close();
   bool is_open() const { return store_ != nullptr; }
-  // The store asked to end the process.
+  // The store asked to end the process, and why.
   bool died() const { return died_; }
+  std::string why_died() const;
   // Up to `rounds` groups of changes; ends early when the power is off or the store died.
   void run(int rounds);
   // Reads everything and compares. Errors: what is wrong, in words.
   Result<void> verify();
   uint64_t acknowledged() const { return acknowledged_; }
   uint64_t refused() const { return refused_; }
+  // Every change from now on is told: first that it was asked for, with what it would do, then that it was
+  // acknowledged.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    virtual void asked(uint64_t number, const std::vector<Expected::Change>& changes) = 0;
+    virtual void acknowledged(uint64_t number) = 0;
+  };
+  void listen(Listener* listener) { listener_ = listener; }
+  // What somebody else's load made of the store, instead of this one's.
+  void expect(Expected expected) { expected_ = std::move(expected); }
+  // How changes were refused that a disk error caused, since the last call; bodies count, which no step attached.
+  std::vector<Error> take_errors();
   uint64_t moved() const { return moved_; }  // bodies copied out of mostly dead segments
 
  private:
@@ -84,10 +110,18 @@ class Workload {
   std::mt19937_64 engine_;
   Plant plant_;
   std::unique_ptr<SimDisk> disk_;
+  FileSystem* below_ = nullptr;  // instead of the disk
+  std::string dir_;
+  std::unique_ptr<PlantedFiles> files_;
+  std::vector<Error> errors_;
+  Listener* listener_ = nullptr;
+  uint64_t numbers_ = 0;
   ManualClock clock_;
   SeededRandom random_;
   std::unique_ptr<LocalStore> store_;
   std::atomic<bool> died_{false};
+  mutable std::mutex why_m_;
+  std::string why_;
   Expected expected_;
   uint64_t version_ = 0;
   uint64_t acknowledged_ = 0;

@@ -55,10 +55,12 @@ rocksdb::BlockBasedTableOptions table_options(std::shared_ptr<rocksdb::Cache> ca
   return table;
 }
 
-void set_safety(rocksdb::Options& o, WalMode wal) {
+void set_safety(rocksdb::Options& o, [[maybe_unused]] WalMode wal) {
+#ifndef DL_PLANT_DEFAULT_WAL_MODE  // storage_flip_planted: the log is read as RocksDB does unless told
   o.wal_recovery_mode = wal == WalMode::kTolerateTail ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
                                                       : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.track_and_verify_wals_in_manifest = true;
+#endif
   o.verify_sst_unique_id_in_manifest = true;
   o.paranoid_checks = true;
   o.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();

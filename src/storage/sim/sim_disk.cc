@@ -1,6 +1,7 @@
 #include "storage/sim/sim_disk.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "base/assert.h"
@@ -28,9 +29,50 @@ void SimDisk::Node::touch(uint64_t from) {
   if (from < synced_size && !synced) synced = now.substr(0, synced_size);
 }
 
+void SimDisk::Node::write(uint64_t offset, BytesView data) {
+  touch(offset);
+  uint64_t end = offset + data.size();
+  if (end > now.size()) now.resize(end);
+  std::memcpy(now.data() + offset, data.data(), data.size());
+  for (auto it = dropped.begin(); it != dropped.end();) {  // these bytes are dirty again
+    auto [from, to] = *it;
+    if (to <= offset || from >= end) {
+      ++it;
+      continue;
+    }
+    it = dropped.erase(it);
+    if (from < offset) dropped[from] = offset;
+    if (to > end) dropped[end] = to;
+  }
+}
+
+Bytes SimDisk::Node::durable() const { return synced ? *synced : now.substr(0, synced_size); }
+
+Bytes SimDisk::Node::reachable() const {
+  if (dropped.empty()) return now;
+  Bytes out = now, old = durable();
+  for (const auto& [from, to] : dropped)
+    for (uint64_t i = from; i < std::min<uint64_t>(to, out.size()); i++) out[i] = i < old.size() ? old[i] : '\0';
+  return out;
+}
+
 void SimDisk::Node::settle() {
+  Bytes written = reachable();
   synced.reset();
-  synced_size = now.size();
+  synced_size = written.size();
+  if (!dropped.empty()) synced = std::move(written);
+}
+
+void SimDisk::Node::fail_sync() {
+  touch(0);
+  Bytes old = durable();
+  dropped.clear();
+  for (uint64_t i = 0; i < now.size(); i++) {
+    if (i < old.size() && now[i] == old[i]) continue;
+    uint64_t from = i;
+    while (i < now.size() && (i >= old.size() || now[i] != old[i])) i++;
+    dropped[from] = i;
+  }
 }
 
 class SimDisk::Reader : public ReadFile {
@@ -39,7 +81,7 @@ class SimDisk::Reader : public ReadFile {
 
   Result<size_t> read_at(uint64_t offset, char* out, size_t size) const override {
     std::lock_guard lock(disk_.m_);
-    DL_OK(disk_.gate_read(path_));
+    DL_OK(disk_.gate_read(path_, Call::kRead));
     const Bytes& all = node_->now;
     if (offset >= all.size()) return size_t{0};
     size_t n = std::min<size_t>(size, all.size() - offset);
@@ -49,7 +91,7 @@ class SimDisk::Reader : public ReadFile {
 
   Result<uint64_t> size() const override {
     std::lock_guard lock(disk_.m_);
-    DL_OK(disk_.gate_read(path_));
+    DL_OK(disk_.gate_read(path_, Call::kLook));
     return uint64_t{node_->now.size()};
   }
 
@@ -65,8 +107,8 @@ class SimDisk::Writer : public WriteFile {
 
   Result<void> write_at(uint64_t offset, BytesView data) override {
     std::lock_guard lock(disk_.m_);
-    auto verdict = disk_.gate(path_, Needs::kSpace);
-    if (verdict.act) put(offset, data);
+    auto verdict = disk_.gate(path_, Call::kWrite);
+    if (verdict.act) node_->write(offset, data);
     return verdict.answer;
   }
 
@@ -77,15 +119,15 @@ class SimDisk::Writer : public WriteFile {
 
   Result<void> sync() override {
     std::lock_guard lock(disk_.m_);
-    auto verdict = disk_.gate(path_, Needs::kSpace);
-    bool forgotten = !disk_.forget_suffix_.empty() && path_.ends_with(disk_.forget_suffix_);
-    if (verdict.act && !forgotten) node_->settle();
+    auto verdict = disk_.gate(path_, Call::kSync);
+    if (verdict.act) node_->settle();
+    if (!verdict.act && !disk_.cut_) node_->fail_sync();
     return verdict.answer;
   }
 
   Result<void> truncate(uint64_t size) override {
     std::lock_guard lock(disk_.m_);
-    auto verdict = disk_.gate(path_, Needs::kNothing);
+    auto verdict = disk_.gate(path_, Call::kCut);
     if (verdict.act) {
       node_->touch(size);
       node_->now.resize(size);
@@ -95,32 +137,24 @@ class SimDisk::Writer : public WriteFile {
 
   Result<void> reserve(uint64_t, uint64_t) override {
     std::lock_guard lock(disk_.m_);
-    return disk_.gate(path_, Needs::kSpace).answer;
+    return disk_.gate(path_, Call::kReserve).answer;
   }
 
   Result<void> punch(uint64_t offset, uint64_t length) override {
     std::lock_guard lock(disk_.m_);
-    auto verdict = disk_.gate(path_, Needs::kNothing);
+    auto verdict = disk_.gate(path_, Call::kPunch);
     if (!verdict.act || offset >= node_->now.size()) return verdict.answer;
-    node_->touch(offset);
-    size_t n = std::min<size_t>(length, node_->now.size() - offset);
-    std::memset(node_->now.data() + offset, 0, n);
+    node_->write(offset, Bytes(std::min<size_t>(length, node_->now.size() - offset), '\0'));
     return verdict.answer;
   }
 
   Result<uint64_t> size() const override {
     std::lock_guard lock(disk_.m_);
-    DL_OK(disk_.gate_read(path_));
+    DL_OK(disk_.gate_read(path_, Call::kLook));
     return uint64_t{node_->now.size()};
   }
 
  private:
-  void put(uint64_t offset, BytesView data) {
-    node_->touch(offset);
-    if (offset + data.size() > node_->now.size()) node_->now.resize(offset + data.size());
-    std::memcpy(node_->now.data() + offset, data.data(), data.size());
-  }
-
   SimDisk& disk_;
   NodePtr node_;
   std::string path_;
@@ -165,7 +199,17 @@ void SimDisk::fail_after(uint64_t nth, uint64_t count, Code code, Reads reads) {
   fail_from_ = seen_ + nth;
   fail_to_ = fail_from_ + count;
   fail_code_ = code;
+  fail_number_ = 0;
   fail_reads_ = reads;
+}
+
+void SimDisk::fail_nth(uint64_t nth, int number) {
+  std::lock_guard lock(m_);
+  fail_from_ = seen_ + nth;
+  fail_to_ = fail_from_ + 1;
+  fail_code_ = number == ENOSPC || number == EDQUOT ? Code::kNoSpace : Code::kIo;
+  fail_number_ = number;
+  fail_reads_ = Reads::kCounted;
 }
 
 void SimDisk::clear_faults() {
@@ -174,9 +218,19 @@ void SimDisk::clear_faults() {
   cut_at_ = 0;
 }
 
+uint64_t SimDisk::seen() const {
+  std::lock_guard lock(m_);
+  return seen_;
+}
+
 uint64_t SimDisk::failed() const {
   std::lock_guard lock(m_);
   return failed_;
+}
+
+std::string SimDisk::last_hit() const {
+  std::lock_guard lock(m_);
+  return last_hit_;
 }
 
 void SimDisk::set_space(DiskSpace space) {
@@ -184,36 +238,51 @@ void SimDisk::set_space(DiskSpace space) {
   space_ = space;
 }
 
-void SimDisk::forget_dir_syncs(bool yes) {
-  std::lock_guard lock(m_);
-  forget_dirs_ = yes;
-}
-
-void SimDisk::forget_syncs_of(std::string suffix) {
-  std::lock_guard lock(m_);
-  forget_suffix_ = std::move(suffix);
-}
-
-SimDisk::Verdict SimDisk::gate(const std::string& path, Needs needs) {
+SimDisk::Verdict SimDisk::gate(const std::string& path, Call call) {
   calls_++;
   if (cut_) return {false, error(Code::kIo, path + ": the power is off")};
   if (calls_ == cut_at_) {
     cut_ = true;
     return {chance(), error(Code::kIo, path + ": the power went")};
   }
-  bool hit = ++seen_ >= fail_from_ && seen_ < fail_to_;
-  if (!hit || (fail_code_ == Code::kNoSpace && needs != Needs::kSpace)) return {};
-  failed_++;
-  return {false, error(fail_code_, path + ": an injected error")};
+  if (!hit(path, call)) return {};
+  return {false, injected(path)};
 }
 
-Result<void> SimDisk::gate_read(const std::string& path) const {
+Result<void> SimDisk::gate_read(const std::string& path, Call call) const {
   if (cut_) return error(Code::kIo, path + ": the power is off");
-  if (fail_reads_ == Reads::kSpared || fail_code_ == Code::kNoSpace) return {};
+  if (fail_reads_ == Reads::kSpared || !hit(path, call)) return {};
+  return injected(path);
+}
+
+// Space: what allocates blocks, for data or for a directory's or an extent tree's growth. Descriptors: what opens.
+bool SimDisk::may_fail(Call call) const {
+  bool space = call == Call::kCreate || call == Call::kWrite || call == Call::kSync || call == Call::kReserve ||
+               call == Call::kMakeDir;
+  if (fail_number_ == 0) return fail_code_ != Code::kNoSpace || space;
+  if (fail_number_ == ENOSPC || fail_number_ == EDQUOT)
+    return space || call == Call::kPunch || call == Call::kRename || call == Call::kSyncDir;
+  if (fail_number_ == EMFILE)
+    return call == Call::kOpen || call == Call::kCreate || call == Call::kList || call == Call::kLock ||
+           call == Call::kSyncDir;
+  return true;
+}
+
+bool SimDisk::hit(const std::string& path, Call call) const {
+  constexpr const char* kNames[] = {"open", "create",  "read",  "look",     "list",     "lock",   "write", "sync",
+                                    "cut",  "reserve", "punch", "sync-dir", "make-dir", "rename", "remove"};
+  if (!may_fail(call)) return false;
   ++seen_;
-  if (seen_ < fail_from_ || seen_ >= fail_to_) return {};
+  if (seen_ < fail_from_ || seen_ >= fail_to_) return false;
   failed_++;
-  return error(fail_code_, path + ": an injected error");
+  last_hit_ = std::string(kNames[static_cast<size_t>(call)]) + " " + path;
+  return true;
+}
+
+Error SimDisk::injected(const std::string& path) const {
+  std::string text =
+      fail_number_ == 0 ? "an injected error" : std::string(strerrordesc_np(fail_number_)) + " (injected)";
+  return error(fail_code_, path + ": " + text);
 }
 
 void SimDisk::apply(Tree& tree, const Change& change) {
@@ -238,8 +307,8 @@ SimDisk::NodePtr SimDisk::find(const std::string& path) const {
 
 // What a file that was not synced may hold after the cut: the synced bytes, the new ones, or a mixture.
 Bytes SimDisk::torn(const Node& node) {
-  Bytes old = node.synced ? *node.synced : node.now.substr(0, node.synced_size);
-  const Bytes& now = node.now;
+  Bytes old = node.durable();
+  const Bytes now = node.reachable();
   switch (random_.below(5)) {
     case 0:
       return old;
@@ -348,7 +417,7 @@ std::unique_ptr<SimDisk> SimDisk::copy(uint64_t seed) const {
 Result<std::unique_ptr<ReadFile>> SimDisk::open_read(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string path = plain(given);
-  DL_OK(gate_read(path));
+  DL_OK(gate_read(path, Call::kOpen));
   auto node = find(path);
   if (!node) return no_file(path);
   if (node->dir) return error(Code::kIo, path + " is a directory");
@@ -360,17 +429,18 @@ Result<std::unique_ptr<WriteFile>> SimDisk::open_write(const std::string& given,
   const std::string path = plain(given);
   auto node = find(path);
   if (mode == OpenMode::kExisting) {
-    DL_OK(gate_read(path));
+    DL_OK(gate_read(path, Call::kOpen));
     if (!node) return no_file(path);
     return std::unique_ptr<WriteFile>(std::make_unique<Writer>(*this, node, path));
   }
   if (mode == OpenMode::kCreateNew && node) return error(Code::kExists, path + " exists");
   auto parent = find(dir_of(path));
   if (!parent || !parent->dir) return no_file(dir_of(path));
-  auto verdict = gate(path, Needs::kSpace);
+  auto verdict = gate(path, Call::kCreate);
   if (verdict.act && node) {
     node->touch(0);
     node->now.clear();
+    node->dropped.clear();
   } else if (verdict.act) {
     node = std::make_shared<Node>();
     change(dir_of(path), {"", path, node});
@@ -383,8 +453,8 @@ Result<void> SimDisk::sync_dir(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string path = plain(given);
   if (!find(path)) return no_file(path);
-  auto verdict = gate(path, Needs::kNothing);
-  if (verdict.act && !forget_dirs_) {
+  auto verdict = gate(path, Call::kSyncDir);
+  if (verdict.act) {
     for (const auto& one : pending_[path]) apply(durable_, one);
     pending_.erase(path);
   }
@@ -396,7 +466,7 @@ Result<void> SimDisk::make_dir(const std::string& given, unsigned) {
   const std::string path = plain(given);
   if (find(path)) return error(Code::kExists, path + " exists");
   if (!find(dir_of(path))) return no_file(dir_of(path));
-  auto verdict = gate(path, Needs::kSpace);
+  auto verdict = gate(path, Call::kMakeDir);
   if (verdict.act) {
     auto node = std::make_shared<Node>();
     node->dir = true;
@@ -411,7 +481,7 @@ Result<void> SimDisk::rename(const std::string& given_from, const std::string& g
   auto node = find(from);
   if (!node) return no_file(from);
   DL_REQUIRE(!node->dir && dir_of(from) == dir_of(to), "only files are renamed, within a directory");
-  auto verdict = gate(to, Needs::kNothing);
+  auto verdict = gate(to, Call::kRename);
   if (verdict.act) change(dir_of(to), {from, to, node});
   return verdict.answer;
 }
@@ -420,7 +490,7 @@ Result<void> SimDisk::remove(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string path = plain(given);
   if (!find(path)) return no_file(path);
-  auto verdict = gate(path, Needs::kNothing);
+  auto verdict = gate(path, Call::kRemove);
   if (verdict.act) change(dir_of(path), {path, "", nullptr});
   return verdict.answer;
 }
@@ -436,14 +506,14 @@ Result<void> SimDisk::remove_dir(const std::string& given) {
 Result<bool> SimDisk::exists(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string path = plain(given);
-  DL_OK(gate_read(path));
+  DL_OK(gate_read(path, Call::kLook));
   return find(path) != nullptr;
 }
 
 Result<bool> SimDisk::is_dir(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string path = plain(given);
-  DL_OK(gate_read(path));
+  DL_OK(gate_read(path, Call::kLook));
   auto node = find(path);
   return node && node->dir;
 }
@@ -451,7 +521,7 @@ Result<bool> SimDisk::is_dir(const std::string& given) {
 Result<uint64_t> SimDisk::file_size(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string path = plain(given);
-  DL_OK(gate_read(path));
+  DL_OK(gate_read(path, Call::kLook));
   auto node = find(path);
   if (!node) return no_file(path);
   return uint64_t{node->now.size()};
@@ -460,7 +530,7 @@ Result<uint64_t> SimDisk::file_size(const std::string& given) {
 Result<uint64_t> SimDisk::modified_millis(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string path = plain(given);
-  DL_OK(gate_read(path));
+  DL_OK(gate_read(path, Call::kLook));
   if (!find(path)) return no_file(path);
   return uint64_t{0};
 }
@@ -468,7 +538,7 @@ Result<uint64_t> SimDisk::modified_millis(const std::string& given) {
 Result<std::vector<std::string>> SimDisk::list(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string dir = plain(given);
-  DL_OK(gate_read(dir));
+  DL_OK(gate_read(dir, Call::kList));
   auto node = find(dir);
   if (!node || !node->dir) return no_file(dir);
   std::string prefix = dir == "/" ? dir : dir + "/";
@@ -483,14 +553,15 @@ Result<std::vector<std::string>> SimDisk::list(const std::string& given) {
 Result<std::unique_ptr<FileLock>> SimDisk::lock(const std::string& given) {
   std::lock_guard lock(m_);
   const std::string path = plain(given);
-  DL_OK(gate_read(path));
+  DL_OK(gate_read(path, Call::kLock));
   if (!find(dir_of(path))) return no_file(dir_of(path));
   if (!locks_.insert(path).second) return error(Code::kConflict, path + " is held by another process");
   return std::unique_ptr<FileLock>(std::make_unique<Lock>(*this, path));
 }
 
-Result<DiskSpace> SimDisk::disk_space(const std::string&) {
+Result<DiskSpace> SimDisk::disk_space(const std::string& path) {
   std::lock_guard lock(m_);
+  if (fail_number_ != 0) DL_OK(gate_read(path, Call::kLook));
   return space_;
 }
 

@@ -17,7 +17,9 @@ namespace dl::storage {
 
 // A disk in memory that behaves as badly as a real one may: what was not synced can be lost, torn or zeroed by a power
 // cut, an entry of a directory that was not synced can be undone, every call can fail. For tests and the simulator.
-// Thread-safe. Counts the calls that change something: each one is a point where the power can go.
+// Thread-safe. Counts the calls that change something: each one is a point where the power can go. A sync that fails
+// leaves what was dirty marked clean, as the kernel does: it is still read, a later sync succeeds and writes none of
+// it.
 class SimDisk : public FileSystem {
  public:
   explicit SimDisk(uint64_t seed);
@@ -30,15 +32,16 @@ class SimDisk : public FileSystem {
   // Calls n .. n + count - 1 from now fail with `code` (kIo or kNoSpace). kNoSpace hits only calls that need space.
   enum class Reads { kCounted, kSpared };
   void fail_after(uint64_t nth, uint64_t count, Code code, Reads reads = Reads::kSpared);
+  // The nth call from now that the system may answer with this errno (ENOSPC, EDQUOT, EIO, EMFILE) is answered so; only
+  // such calls are counted, reads and questions among them.
+  void fail_nth(uint64_t nth, int number);
   void clear_faults();
-  uint64_t failed() const;  // calls that an injected error hit
+  uint64_t seen() const;         // calls that could have been hit
+  uint64_t failed() const;       // calls that an injected error hit
+  std::string last_hit() const;  // "sync /data/kv/default/000004.log", or empty
   // The power comes back: the disk is what one of the many allowed outcomes leaves. No file may be open.
   void crash();
   void set_space(DiskSpace space);
-
-  // --- planted bugs: the program forgot ...
-  void forget_dir_syncs(bool yes);
-  void forget_syncs_of(std::string suffix);  // ... to sync files with this ending; empty: none
 
   // --- damage
   std::vector<std::string> files() const;
@@ -69,8 +72,14 @@ class SimDisk : public FileSystem {
     Bytes now;
     uint64_t synced_size = 0;
     std::optional<Bytes> synced;  // set when synced bytes were written over; else the first synced_size of `now`
+    // Where a failed sync left bytes of `now` that no later one writes: [from, to), until they are written again.
+    std::map<uint64_t, uint64_t> dropped;
     void touch(uint64_t from);
+    void write(uint64_t offset, BytesView data);
     void settle();
+    void fail_sync();
+    Bytes durable() const;    // what was synced
+    Bytes reachable() const;  // what a sync would make durable now
   };
   using NodePtr = std::shared_ptr<Node>;
   using Tree = std::map<std::string, NodePtr>;
@@ -83,14 +92,34 @@ class SimDisk : public FileSystem {
   class Writer;
   class Lock;
 
-  enum class Needs { kSpace, kNothing };
+  // The kinds of calls; which errors the system may answer them with is in may_fail().
+  enum class Call {
+    kOpen,
+    kCreate,
+    kRead,
+    kLook,
+    kList,
+    kLock,
+    kWrite,
+    kSync,
+    kCut,
+    kReserve,
+    kPunch,
+    kSyncDir,
+    kMakeDir,
+    kRename,
+    kRemove
+  };
   // Whether the call is done, and what is answered: at the moment of the cut a call may be done and yet fail.
   struct Verdict {
     bool act = true;
     Result<void> answer;
   };
-  Verdict gate(const std::string& path, Needs needs);
-  Result<void> gate_read(const std::string& path) const;
+  Verdict gate(const std::string& path, Call call);
+  Result<void> gate_read(const std::string& path, Call call) const;
+  bool may_fail(Call call) const;
+  bool hit(const std::string& path, Call call) const;
+  Error injected(const std::string& path) const;
   bool chance() { return random_.below(2) == 1; }
   static void apply(Tree& tree, const Change& change);
   void change(const std::string& dir, Change change);
@@ -110,10 +139,10 @@ class SimDisk : public FileSystem {
   mutable uint64_t seen_ = 0;  // calls that fail_after counts
   uint64_t fail_from_ = 0, fail_to_ = 0;
   Code fail_code_ = Code::kIo;
+  int fail_number_ = 0;  // of fail_nth; 0: the fault is fail_after's
   Reads fail_reads_ = Reads::kSpared;
   mutable uint64_t failed_ = 0;
-  bool forget_dirs_ = false;
-  std::string forget_suffix_;
+  mutable std::string last_hit_;
   DiskSpace space_{2ull << 30, 2ull << 30};  // never so much that a store would believe it for a moment
 };
 
