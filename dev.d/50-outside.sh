@@ -12,4 +12,12 @@ outside_kill_planted() {
 }
 # The load generator against servers that answer wrongly, and a short run of the whole.
 outside_bench() { (cd bench && python3 -m harness.selftest); }
+# A few power cuts below real file systems, and a store that forgets to sync its log: that must be found.
+outside_images() {
+  local STORAGE_IMAGE=build/debug/src/storage/storage_image status=0
+  export STORAGE_IMAGE
+  power_images 10 1 ext4 xfs || return 1
+  python3 tests/power/images.py --images 60 --rounds 60 --plant no-wal-sync || status=$?
+  [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+}
 outside_bounded() { python3 tests/bounded/bounded.py "${@:-all}"; }

@@ -129,6 +129,7 @@ campaign() { # NAME COMMAND...: quiet unless it fails
   shift
   "$@" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
   tail -n 2 "$log"
+  grep 'NOT TESTED' "$log" || true
 }
 
 # sanitize [--seconds N]: the unit tests under ASan and UBSan, then every fuzz target, N seconds each (60).
@@ -158,6 +159,7 @@ cmd_check() {
   step "fleet: enrolment, identity, conflicts, jobs" pytest_step fleet outside_fleet
   step "real clients at a device that is cut off" pytest_step cut-off outside_cut_off
   step "full and failing disks" pytest_step disk outside_disk
+  step "power cuts below real file systems" campaign power outside_images
   step "bad input" campaign bad-input outside_bad_input
   step "SIGKILL under load" campaign kill outside_kill
   step "SIGKILL finds a planted loss" campaign kill-planted outside_kill_planted

@@ -87,8 +87,11 @@ class Workload {
     virtual void acknowledged(uint64_t number) = 0;
   };
   void listen(Listener* listener) { listener_ = listener; }
-  // What somebody else's load made of the store, instead of this one's.
-  void expect(Expected expected) { expected_ = std::move(expected); }
+  // What another process' load made of the store, some time ago.
+  void expect(Expected expected) {
+    expected_ = std::move(expected);
+    clock_.advance(Millis(86'400'000));
+  }
   // How changes were refused that a disk error caused, since the last call; bodies count, which no step attached.
   std::vector<Error> take_errors();
   uint64_t moved() const { return moved_; }  // bodies copied out of mostly dead segments
