@@ -5,6 +5,7 @@ outside_cut_off() { ensure_venv && .venv/bin/python tests/fleet/cut_off.py "$@";
 outside_disk() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/disk "$@"; }
 outside_bad_input() { python3 tests/bad_input/garbage.py && python3 tests/bad_input/odd.py; }
 outside_kill() { python3 tests/chaos/kill.py "$@"; }
+outside_kill_sync() { python3 tests/chaos/kill_sync.py --rounds 10 "$@"; }
 # The harness must find a server that loses what it acknowledges; only a debug build can be told to be one.
 outside_kill_planted() {
   ! grep -qa DEMILUNE_PLANT build/demilune || { echo "the release build has planted bugs in it" >&2; return 1; }

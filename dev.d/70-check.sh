@@ -162,6 +162,7 @@ cmd_check() {
   step "power cuts below real file systems" campaign power outside_images
   step "bad input" campaign bad-input outside_bad_input
   step "SIGKILL under load" campaign kill outside_kill
+  step "SIGKILL of a device and its hub" campaign kill-sync outside_kill_sync
   step "SIGKILL finds a planted loss" campaign kill-planted outside_kill_planted
   step "bounded memory and files" campaign bounded outside_bounded
   step "the benchmark measures, and counts what fails" campaign bench outside_bench
