@@ -1,6 +1,7 @@
 #include "base/metrics.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -64,6 +65,7 @@ struct Metrics::Series {
   Counter counter;
   Gauge gauge;
   std::unique_ptr<Histogram> histogram;
+  const Histogram* shown = nullptr;  // histogram's, or somebody else's
   std::function<double()> read;
 };
 
@@ -74,25 +76,55 @@ struct Metrics::Family {
   std::map<std::string, std::unique_ptr<Series>, std::less<>> series;
 };
 
+unsigned metric_shard() {
+  static std::atomic<unsigned> next{0};
+  thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed) % kMetricShards;
+  return mine;
+}
+
 Histogram::Histogram(std::vector<double> bounds)
-    : bounds_(std::move(bounds)), buckets_(std::make_unique<std::atomic<uint64_t>[]>(bounds_.size() + 1)) {
+    : bounds_(std::move(bounds)),
+      lines_((bounds_.size() + 2 + 7) / 8),
+      shards_(std::make_unique<Line[]>(kMetricShards * lines_)) {
   DL_REQUIRE(std::is_sorted(bounds_.begin(), bounds_.end()), "bounds ascend");
 }
 
 void Histogram::observe(double v) {
   auto at = std::lower_bound(bounds_.begin(), bounds_.end(), v) - bounds_.begin();
-  buckets_[static_cast<size_t>(at)].fetch_add(1, std::memory_order_relaxed);
-  sum_.fetch_add(v, std::memory_order_relaxed);
+  const unsigned shard = metric_shard();
+  word(shard, static_cast<size_t>(at)).fetch_add(1, std::memory_order_relaxed);
+  auto& sum = word(shard, bounds_.size() + 1);
+  uint64_t before = sum.load(std::memory_order_relaxed);
+  while (!sum.compare_exchange_weak(before, std::bit_cast<uint64_t>(std::bit_cast<double>(before) + v),
+                                    std::memory_order_relaxed)) {
+  }
+}
+
+uint64_t Histogram::bucket(size_t at) const {
+  uint64_t n = 0;
+  for (unsigned shard = 0; shard < kMetricShards; shard++) n += word(shard, at).load(std::memory_order_relaxed);
+  return n;
+}
+
+double Histogram::sum() const {
+  double out = 0;
+  for (unsigned shard = 0; shard < kMetricShards; shard++)
+    out += std::bit_cast<double>(word(shard, bounds_.size() + 1).load(std::memory_order_relaxed));
+  return out;
 }
 
 uint64_t Histogram::count() const {
   uint64_t n = 0;
-  for (size_t i = 0; i <= bounds_.size(); i++) n += buckets_[i].load(std::memory_order_relaxed);
+  for (size_t i = 0; i <= bounds_.size(); i++) n += bucket(i);
   return n;
 }
 
 std::vector<double> latency_bounds() {
   return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+}
+
+std::vector<double> fine_latency_bounds() {
+  return {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 }
 
 Metrics::Metrics() = default;
@@ -128,7 +160,14 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help, std:
   if (family.bounds.empty()) family.bounds = bounds;
   DL_REQUIRE(family.bounds == bounds, "one name, one set of bounds: " + std::string(name));
   if (!s.histogram) s.histogram = std::make_unique<Histogram>(std::move(bounds));
+  s.shown = s.histogram.get();
   return *s.histogram;
+}
+
+void Metrics::show(std::string_view name, std::string_view help, const MetricLabels& labels,
+                   const Histogram& histogram) {
+  std::lock_guard lock(m_);
+  series(name, help, kHistogramKind, labels).shown = &histogram;
 }
 
 void Metrics::watch(std::string_view name, std::string_view help, const MetricLabels& labels,
@@ -155,14 +194,14 @@ std::string Metrics::exposition() const {
       if (family->kind == kGaugeKind) line(out, name, "", labels, "", std::to_string(s->gauge.value()));
       if (family->kind == kWatchKind) line(out, name, "", labels, "", number_text(s->read()));
       if (family->kind != kHistogramKind) continue;
-      const Histogram& h = *s->histogram;
+      const Histogram& h = *s->shown;
       uint64_t count = 0;
       for (size_t i = 0; i <= h.bounds_.size(); i++) {
-        count += h.buckets_[i].load(std::memory_order_relaxed);
+        count += h.bucket(i);
         double bound = i < h.bounds_.size() ? h.bounds_[i] : HUGE_VAL;
         line(out, name, "_bucket", labels, "le=\"" + number_text(bound) + "\"", std::to_string(count));
       }
-      line(out, name, "_sum", labels, "", number_text(h.sum_.load(std::memory_order_relaxed)));
+      line(out, name, "_sum", labels, "", number_text(h.sum()));
       line(out, name, "_count", labels, "", std::to_string(count));
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -17,14 +18,26 @@ namespace dl {
 
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
+// Threads count in shards, so that event loops do not pass one cache line to and fro.
+inline constexpr unsigned kMetricShards = 4;
+// The calling thread's; threads are dealt out in the order of their first counting.
+unsigned metric_shard();
+
 // Only grows. Thread-safe.
 class Counter {
  public:
-  void add(uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
-  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+  void add(uint64_t n = 1) { cells_[metric_shard()].value.fetch_add(n, std::memory_order_relaxed); }
+  uint64_t value() const {
+    uint64_t sum = 0;
+    for (const auto& cell : cells_) sum += cell.value.load(std::memory_order_relaxed);
+    return sum;
+  }
 
  private:
-  std::atomic<uint64_t> value_ = 0;
+  struct alignas(64) Cell {
+    std::atomic<uint64_t> value = 0;
+  };
+  std::array<Cell, kMetricShards> cells_;
 };
 
 // Thread-safe.
@@ -49,12 +62,24 @@ class Histogram {
  private:
   friend class Metrics;
   std::vector<double> bounds_;  // upper, ascending; +Inf is implied
-  std::unique_ptr<std::atomic<uint64_t>[]> buckets_;
-  std::atomic<double> sum_ = 0;
+  uint64_t bucket(size_t at) const;
+  double sum() const;
+  struct alignas(64) Line {
+    std::array<std::atomic<uint64_t>, 8> words{};
+  };
+  // A shard: the buckets, then the sum's bits, in whole lines.
+  size_t lines_;
+  std::unique_ptr<Line[]> shards_;
+  std::atomic<uint64_t>& word(unsigned shard, size_t at) const {
+    return shards_[shard * lines_ + at / 8].words[at % 8];
+  }
 };
 
 // Bounds for seconds of a request, 1 ms to 60 s.
 std::vector<double> latency_bounds();
+
+// Bounds for seconds of a step within the node, 50 us to 10 s.
+std::vector<double> fine_latency_bounds();
 
 // All series of one process. Series live as long as it does. Preconditions of all that make one: name and label names
 // are of Prometheus' grammar; one name has one kind, one help and one set of bounds. A name has at most 1,000 series:
@@ -66,6 +91,8 @@ class Metrics {
   ~Metrics();
   Counter& counter(std::string_view name, std::string_view help, const MetricLabels& labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, const MetricLabels& labels = {});
+  // A histogram that somebody else owns and fills; it outlives this.
+  void show(std::string_view name, std::string_view help, const MetricLabels& labels, const Histogram& histogram);
   Histogram& histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
                        const MetricLabels& labels = {});
   // A gauge that is asked when somebody looks. `read` is called on the scraping thread and must not block; it must not

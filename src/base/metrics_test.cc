@@ -26,6 +26,16 @@ TEST_CASE("metrics are shown in Prometheus' text format") {
   CHECK(m.exposition().find("level") == std::string::npos);
 }
 
+TEST_CASE("a histogram that somebody else owns is shown with the others of its name") {
+  Metrics m;
+  Histogram own({1, 2});
+  m.show("h", "H.", {{"of", "a"}}, own);
+  own.observe(1.5);
+  CHECK(m.exposition() ==
+        "# HELP h H.\n# TYPE h histogram\nh_bucket{of=\"a\",le=\"1\"} 0\nh_bucket{of=\"a\",le=\"2\"} 1\n"
+        "h_bucket{of=\"a\",le=\"+Inf\"} 1\nh_sum{of=\"a\"} 1.5\nh_count{of=\"a\"} 1\n");
+}
+
 TEST_CASE("a name's series are bounded: those past the limit share one") {
   Metrics m;
   for (size_t i = 0; i < Metrics::kMaxSeries + 5; i++) m.counter("c", "C.", {{"i", std::to_string(i)}}).add();

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 namespace dl {
 
 Thread::Thread(std::string name, std::function<void()> body)
@@ -21,6 +23,8 @@ Thread& Thread::operator=(Thread&& other) noexcept {
 void Thread::join() {
   if (thread_.joinable()) thread_.join();
 }
+
+unsigned core_count() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 void StopSignal::stop() {
   std::lock_guard lock(m_);

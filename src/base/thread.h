@@ -29,6 +29,9 @@ class Thread {
   std::thread thread_;
 };
 
+// Cores that this process may run on, as the machine says; at least 1.
+unsigned core_count();
+
 // Wakes a sleeping service early. Thread-safe.
 class StopSignal {
  public:

@@ -1,10 +1,17 @@
 #include "storage/committer.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/assert.h"
 
 namespace dl::storage {
+namespace {
+
+// Never below zero: a step may have come after its group began.
+double seconds(MonoTime::duration d) { return std::max(0.0, std::chrono::duration<double>(d).count()); }
+
+}  // namespace
 
 Committer::Committer(std::string name, Engine& engine, Mode mode, CommitterLimits limits)
     : engine_(engine), mode_(mode), limits_(limits) {
@@ -23,7 +30,8 @@ void Committer::commit(Step step, Done done, Purpose purpose) {
     lock.unlock();
     return done(error(Code::kBusy, "the partition has too many writes waiting; nothing was written", "Try again."));
   }
-  queue_.push_back({std::move(step), std::move(done), purpose});
+  queue_.push_back({std::move(step), std::move(done), purpose, system_clock().mono()});
+  meter_.waiting.store(queue_.size(), std::memory_order_relaxed);
   if (mode_ == Mode::kThread) wake_.notify_one();
   if (mode_ != Mode::kInline || running_) return;
   running_ = true;
@@ -75,6 +83,7 @@ std::optional<Committer::Waiting> Committer::take() {
   if (queue_.empty()) return std::nullopt;
   Waiting first = std::move(queue_.front());
   queue_.pop_front();
+  meter_.waiting.store(queue_.size(), std::memory_order_relaxed);
   return first;
 }
 
@@ -98,18 +107,27 @@ bool Committer::run_group() {
   std::vector<Ran> ran;
   Group group;
   auto& rows = group.rows;
+  const MonoTime begun = system_clock().mono();
   while (ran.size() < limits_.group_steps && (!rows || rows->overlay().bytes() < limits_.group_bytes)) {
     auto next = take();
     if (!next) break;
+    if (ran.empty()) meter_.oldest.store(next->since.time_since_epoch().count(), std::memory_order_relaxed);
+    meter_.wait_seconds.observe(seconds(begun - next->since));
     auto result = run_step(*next, group);
     ran.push_back({std::move(next->done), std::move(result)});
   }
   if (ran.empty()) return false;
   Result<void> written;
   if (rows && !rows->overlay().empty()) {
+    const MonoTime ready = system_clock().mono();
     written = engine_.apply(rows->overlay());
+    const MonoTime durable = system_clock().mono();
     groups_++;
+    meter_.group_steps.observe(static_cast<double>(ran.size()));
+    meter_.sync_seconds.observe(seconds(durable - ready));
+    meter_.group_seconds.observe(seconds(durable - begun));
   }
+  meter_.oldest.store(0, std::memory_order_relaxed);
   for (auto& one : ran) one.done(one.result.ok() ? written : std::move(one.result));
   return true;
 }

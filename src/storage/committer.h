@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "storage/commit_meter.h"
 #include "storage/limits.h"
 #include "storage/overlay.h"
 #include "storage/partition.h"
@@ -60,6 +61,7 @@ class Committer {
   // Runs what is queued, then ends. Idempotent; not from a step or a done.
   void stop();
 
+  const CommitMeter& meter() const { return meter_; }
   uint64_t groups() const { return groups_; }  // that wrote something
   uint64_t steps() const { return steps_; }    // that ran
 
@@ -68,6 +70,7 @@ class Committer {
     Step step;
     Done done;
     Purpose purpose;
+    MonoTime since{};
   };
   struct Ran {
     Done done;
@@ -94,6 +97,7 @@ class Committer {
   bool running_ = false;  // kInline: somebody is in the loop already
   std::atomic<uint64_t> groups_{0};
   std::atomic<uint64_t> steps_{0};
+  CommitMeter meter_;
   Thread thread_;
 };
 

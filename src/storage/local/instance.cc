@@ -126,6 +126,11 @@ uint64_t Instance::unwritten_bytes() const {
   return db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes) ? bytes : 0;
 }
 
+uint64_t Instance::compaction_debt() const {
+  uint64_t bytes = 0;
+  return db_->GetIntProperty(rocksdb::DB::Properties::kEstimatePendingCompactionBytes, &bytes) ? bytes : 0;
+}
+
 Result<void> Instance::verify_files() const {
   auto status = db_->VerifyFileChecksums({});
   if (!status.ok()) return to_error(status);

@@ -33,6 +33,7 @@ struct InstancePlan {
   std::function<void(const Error&)> sync_failed;
   // Looks at what was found before anything is changed; may refuse it (kCorrupt). Not called for a new database.
   std::function<Result<void>(const View&)> check;
+  std::shared_ptr<rocksdb::Statistics> statistics;  // null: nothing is counted
 };
 
 // The newest commit that a database holds.
@@ -55,6 +56,7 @@ class Instance {
   Result<void> write(const Overlay& rows, Mark mark);
   // What was committed and lies in the log and in memory only: it will be written a second time, into tables.
   uint64_t unwritten_bytes() const;
+  uint64_t compaction_debt() const;  // bytes that merging is behind with, estimated
   // Reads every table and blob file and compares the checksum recorded for it. Errors: kCorrupt (the first damaged
   // file), kIo.
   Result<void> verify_files() const;

@@ -95,6 +95,11 @@ uint64_t LocalPartition::unwritten_bytes() const {
   return open ? open->unwritten_bytes() : 0;
 }
 
+uint64_t LocalPartition::compaction_debt() const {
+  auto open = find_instance();
+  return open ? open->compaction_debt() : 0;
+}
+
 Result<bool> LocalPartition::reclaim_space() {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   DL_TRY(auto open, instance());

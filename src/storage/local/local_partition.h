@@ -34,6 +34,7 @@ class LocalPartition : public Partition, private Engine {
   // at most. True when something was moved. One thread at a time. Errors: Instance::reclaim_blob_files', kUnavailable.
   Result<bool> reclaim_space();
   uint64_t unwritten_bytes() const;  // rows that only memory and the log have
+  uint64_t compaction_debt() const;  // as Instance's
   // Ends a running reclaim_space soon; the next one does nothing until the partition is opened again.
   void stop_reclaiming() const;
   // As Instance::verify_files. Also kUnavailable.

@@ -161,6 +161,7 @@ Result<std::unique_ptr<Instance>> Opening::open_to_write() {
   DL_TRY(auto out, prepare(&mark_));
   auto options =
       rocks_options(static_cast<rocksdb::Env*>(out->env_.get()), plan_.limits, how_.wal, plan_.cache, out->failure_);
+  options.statistics = plan_.statistics;
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(options, plan_.dir, &db);
   out->db_.reset(db);
@@ -180,6 +181,7 @@ Result<std::unique_ptr<Instance>> Opening::make_new() {
   auto options = rocks_options(static_cast<rocksdb::Env*>(out->env_.get()), plan_.limits, WalMode::kTolerateTail,
                                plan_.cache, out->failure_);
   options.create_if_missing = true;
+  options.statistics = plan_.statistics;
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(options, plan_.dir, &db);
   out->db_.reset(db);

@@ -6,6 +6,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
+#include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
@@ -95,6 +96,23 @@ std::optional<Error> InstanceFailure::get() const {
 // Two shards: with RocksDB's own choice (64 for 32 MiB) a filter of a large table is bigger than a shard, is never
 // kept, and each read of a key that is not in the write buffer reads and checks it again (ten times the CPU of a GET).
 std::shared_ptr<rocksdb::Cache> make_block_cache(uint64_t bytes) { return rocksdb::NewLRUCache(bytes, 1); }
+
+std::shared_ptr<rocksdb::Statistics> make_statistics() {
+  auto statistics = rocksdb::CreateDBStatistics();
+  statistics->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
+  return statistics;
+}
+
+EngineCounters read_counters(const rocksdb::Statistics& statistics) {
+  EngineCounters out;
+  out.cache_hits = statistics.getTickerCount(rocksdb::BLOCK_CACHE_HIT);
+  out.cache_misses = statistics.getTickerCount(rocksdb::BLOCK_CACHE_MISS);
+  out.flushed_bytes = statistics.getTickerCount(rocksdb::FLUSH_WRITE_BYTES);
+  out.compacted_read_bytes = statistics.getTickerCount(rocksdb::COMPACT_READ_BYTES);
+  out.compacted_written_bytes = statistics.getTickerCount(rocksdb::COMPACT_WRITE_BYTES);
+  out.stalled_micros = statistics.getTickerCount(rocksdb::STALL_MICROS);
+  return out;
+}
 
 uint64_t cached_bytes(const rocksdb::Cache& cache) { return cache.GetUsage(); }
 

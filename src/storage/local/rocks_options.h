@@ -2,12 +2,14 @@
 
 #include <memory>
 
+#include "storage/local/engine_counters.h"
 #include "storage/local/limits.h"
 #include "storage/local/rocks_files.h"
 
 namespace rocksdb {
 class Cache;
 class Env;
+class Statistics;
 struct Options;
 class Status;
 }  // namespace rocksdb
@@ -28,6 +30,9 @@ class InstanceFailure {
 enum class WalMode { kTolerateTail, kPointInTime };
 
 std::shared_ptr<rocksdb::Cache> make_block_cache(uint64_t bytes);
+// Counters only, a shard a core; timers would cost a clock a lookup.
+std::shared_ptr<rocksdb::Statistics> make_statistics();
+EngineCounters read_counters(const rocksdb::Statistics& statistics);
 uint64_t cached_bytes(const rocksdb::Cache& cache);
 rocksdb::Options rocks_options(rocksdb::Env* env, const LocalLimits& limits, WalMode wal,
                                std::shared_ptr<rocksdb::Cache> cache, std::shared_ptr<InstanceFailure> failure);

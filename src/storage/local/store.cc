@@ -56,6 +56,11 @@ class Local : public LocalStore {
     return it == parts_.end() ? 0 : it->second.blobs->segments().live_bytes();
   }
   PartitionStats stats(std::string_view partition) const override;
+  const CommitMeter& meter(std::string_view partition) const override {
+    return parts_.find(partition)->second.rows->committer().meter();
+  }
+  EngineCounters engine() const override { return read_counters(*statistics_); }
+  uint64_t freed_blobs() const override { return freed_; }
   StoreMemory memory() const override;
   Result<void> health(std::string_view partition) const override;
   void stop() override;
@@ -69,6 +74,8 @@ class Local : public LocalStore {
   DataDir dir_;
   const LocalLimits limits_;
   std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<rocksdb::Statistics> statistics_ = make_statistics();
+  std::atomic<uint64_t> freed_{0};
   std::map<std::string, Part, std::less<>> parts_;
   StopSignal stopping_;
   Thread watermarks_;
@@ -91,7 +98,8 @@ Result<void> Local::open(FileSystem& fs, const std::vector<PartitionKeys>& parti
                       limits_,
                       cache_,
                       {},
-                      [&fs, segments](const View& rows) { return LocalBlobs::check(fs, segments, rows); }};
+                      [&fs, segments](const View& rows) { return LocalBlobs::check(fs, segments, rows); },
+                      statistics_};
     DL_TRY(parts_[keys.name].rows, LocalPartition::examine(std::move(plan), fatal));
   }
   for (const auto& keys : partitions) {
@@ -111,6 +119,7 @@ Result<size_t> Local::reclaim_bodies() {
   for (auto& [name, part] : parts_) {
     DL_TRY(size_t freed, part.blobs->reclaim());
     count += freed;
+    freed_ += freed;
   }
   return count;
 }
@@ -128,6 +137,7 @@ PartitionStats Local::stats(std::string_view partition) const {
   out.segment_bytes = blobs.segments().live_bytes();
   out.moved_bodies = blobs.moved_bodies();
   out.moved_bytes = blobs.moved_bytes();
+  out.compaction_debt = rows.compaction_debt();
   return out;
 }
 

@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "storage/commit_meter.h"
 #include "storage/file_system.h"
+#include "storage/local/engine_counters.h"
 #include "storage/local/limits.h"
 #include "storage/store.h"
 
@@ -29,6 +31,7 @@ struct PartitionStats {
   uint64_t body_syncs = 0;  // of segment files
   uint64_t segments = 0, segment_bytes = 0;
   uint64_t moved_bodies = 0, moved_bytes = 0;  // copied out of mostly dead segments
+  uint64_t compaction_debt = 0;                // bytes that the database is behind with merging, estimated
 };
 
 // What the engine holds in memory, of all partitions.
@@ -59,6 +62,10 @@ class LocalStore : public Store {
   virtual uint64_t segment_bytes(std::string_view partition) const = 0;
   // Since the start, or now. In memory; any thread.
   virtual PartitionStats stats(std::string_view partition) const = 0;
+  // Precondition: one of partition_names(). Lives as long as the store.
+  virtual const CommitMeter& meter(std::string_view partition) const = 0;
+  virtual EngineCounters engine() const = 0;
+  virtual uint64_t freed_blobs() const = 0;  // since the start
   virtual StoreMemory memory() const = 0;
   // Whether a write would be taken. Errors: kIo (it has failed and must be restarted), kUnavailable (closed until the
   // disk has space), kNoSpace (below the reserve).
