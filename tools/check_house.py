@@ -116,6 +116,13 @@ def check_settings(findings):
             findings.append(f"{table}: nothing reads {key}")
 
 
+def check_settings_page(findings):
+    """docs/settings.md names every setting and bound as the sources have them."""
+    import settings_page
+    if not settings_page.is_in_step():
+        findings.append(f"{settings_page.PAGE}: not what the sources say: run tools/settings_page.py")
+
+
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     findings = []
@@ -132,6 +139,7 @@ def main():
             if not os.path.isfile(f"src/{room}/README.md"):
                 findings.append(f"src/{room}: a room without a README.md")
     check_settings(findings)
+    check_settings_page(findings)
     for line in findings:
         print(line)
     print(f"house: {count} files, {len(findings)} findings")

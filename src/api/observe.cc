@@ -1,5 +1,7 @@
 #include "api/observe.h"
 
+#include "gate/admission.h"
+
 #include "base/assert.h"
 #include "base/task.h"
 
@@ -7,6 +9,7 @@ namespace dl::api {
 namespace {
 
 constexpr std::array<const char*, 6> kClasses = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr uint64_t kCarried = 16 * 1024;  // a smaller answer takes no more than its connection has anyway
 
 }  // namespace
 
@@ -68,6 +71,7 @@ Task<void> Observed::Writer::send(net::HttpResponse response, std::optional<uint
 
 Task<void> Observed::Writer::start(int code, net::HttpHeaders headers, std::optional<uint64_t> content_length) {
   status = code;
+  if (pass && content_length.value_or(kCarried) >= kCarried) pass->carry(content_length.value_or(kCarried));
   co_return co_await inner_.start(code, std::move(headers), content_length);
 }
 

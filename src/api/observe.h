@@ -12,6 +12,10 @@
 #include "base/task_fwd.h"
 #include "net/http.h"
 
+namespace dl::gate {
+class Pass;
+}
+
 namespace dl::api {
 
 // The numbers of one front door: requests by operation and class of status, how long they took, bytes of bodies both
@@ -47,6 +51,9 @@ class Observed {
   Observed& operator=(const Observed&) = delete;
   net::HttpExchange& exchange() { return exchange_; }
   void operation(std::string_view name) { operation_ = name; }
+  MonoTime begun() const { return begun_; }
+  // Is told of the answer's body when that begins.
+  void carry(gate::Pass* pass) { writer_.pass = pass; }
 
  private:
   class Reader : public net::BodyReader {
@@ -67,6 +74,7 @@ class Observed {
     bool started() const override { return inner_.started(); }
     int status = 0;
     uint64_t bytes = 0;
+    gate::Pass* pass = nullptr;
 
    private:
     net::ResponseWriter& inner_;

@@ -5,6 +5,7 @@
 #include "app/serve.h"
 #include "compute/doctor.h"
 #include "node/enroll.h"
+#include "node/sizing.h"
 #include "storage/file_system.h"
 
 namespace dl::app {
@@ -31,6 +32,12 @@ cli::Hooks make_hooks() {
   h.enroll_device = enroll;
   h.run_demo = run_demo;
   h.local_doctor = local_doctor;
+  h.check_config = [](const std::string& file) -> Result<format::Json> {
+    cli::UpOptions options;
+    options.config = file;
+    DL_TRY(auto settings, load_settings(options));
+    return node::config_json(settings);
+  };
   h.files = &local_files();
   return h;
 }

@@ -16,6 +16,22 @@ namespace {
 constexpr uint64_t kMaxSettingsFile = 1 << 20;
 constexpr char kDefaultSettings[] = "/etc/demilune/demilune.toml";
 
+int fail(const Error& e) {
+  const auto& info = error_info(e.code);
+  std::fprintf(stderr, "demilune: %s (DL-%d)\n", e.message.c_str(), info.number);
+  if (!e.next.empty()) std::fprintf(stderr, "  next: %s\n", e.next.c_str());
+  return info.exit_status;
+}
+
+LogLevel level_of(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "warn") return LogLevel::kWarn;
+  if (name == "error") return LogLevel::kError;
+  return LogLevel::kInfo;
+}
+
+}  // namespace
+
 Result<Settings> load_settings(const cli::UpOptions& options) {
   auto& fs = storage::posix_file_system();
   Settings::Sources sources;
@@ -41,22 +57,6 @@ Result<Settings> load_settings(const cli::UpOptions& options) {
   }
   return Settings::load(sources);
 }
-
-int fail(const Error& e) {
-  const auto& info = error_info(e.code);
-  std::fprintf(stderr, "demilune: %s (DL-%d)\n", e.message.c_str(), info.number);
-  if (!e.next.empty()) std::fprintf(stderr, "  next: %s\n", e.next.c_str());
-  return info.exit_status;
-}
-
-LogLevel level_of(const std::string& name) {
-  if (name == "debug") return LogLevel::kDebug;
-  if (name == "warn") return LogLevel::kWarn;
-  if (name == "error") return LogLevel::kError;
-  return LogLevel::kInfo;
-}
-
-}  // namespace
 
 int serve(const cli::UpOptions& options, const std::string& version) {
   // Taken by sigwait below; every thread that starts from here on has them blocked, too.

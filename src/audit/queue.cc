@@ -13,7 +13,8 @@ namespace {
 constexpr Millis kIdle{3'600'000};  // until poked
 }
 
-Queue::Queue(storage::Partition& partition, size_t limit) : partition_(partition), limit_(limit) {}
+Queue::Queue(storage::Partition& partition, size_t limit, size_t limit_bytes)
+    : partition_(partition), limit_(limit), limit_bytes_(limit_bytes) {}
 
 Queue::~Queue() { stop(); }
 
@@ -21,7 +22,7 @@ Result<void> Queue::submit(Bytes record) {
   if (record.size() > format::kMaxAuditBytes) return error(Code::kTooLarge, "the audit record is over 16 KiB");
   std::lock_guard lock(m_);
   if (stopping_) return error(Code::kCancelled, "the audit log is closed: the node is stopping");
-  if (records_.size() >= limit_ || bytes_ + record.size() > limits::kMaxQueuedBytes)
+  if (records_.size() >= limit_ || bytes_ + record.size() > limit_bytes_)
     return error(Code::kBusy, "the audit queue is full: decisions are made faster than they can be recorded",
                  "try again in a second");
   bytes_ += record.size();
@@ -57,6 +58,11 @@ void Queue::run() {
       log_warn("audit", "records of reads and refusals cannot be written and wait: {}", done.error().message);
     failing = !done.ok();
   }
+}
+
+size_t Queue::queued_bytes() const {
+  std::lock_guard lock(m_);
+  return bytes_;
 }
 
 size_t Queue::queued() const {

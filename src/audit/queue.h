@@ -16,7 +16,8 @@ namespace dl::audit {
 class Queue {
  public:
   // The partition outlives it.
-  explicit Queue(storage::Partition& partition, size_t limit = limits::kMaxQueued);
+  explicit Queue(storage::Partition& partition, size_t limit = limits::kMaxQueued,
+                 size_t limit_bytes = limits::kMaxQueuedBytes);
   ~Queue();  // stop()
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
@@ -30,12 +31,13 @@ class Queue {
   // Writes what is queued now and waits for it. On an error the records stay queued. Never on the committer thread.
   Result<void> flush();
   size_t queued() const;
+  size_t queued_bytes() const;
 
  private:
   void run();
   Result<bool> flush_group();  // whether more waits
   storage::Partition& partition_;
-  const size_t limit_;
+  const size_t limit_, limit_bytes_;
   mutable std::mutex m_;
   std::deque<Bytes> records_;
   size_t bytes_ = 0;

@@ -68,6 +68,43 @@ Result<void> check_value(SettingType type, const std::string& text) {
   return error(Code::kInternal, "a setting of unknown type");
 }
 
+// Of a value that is of its type already.
+Result<uint64_t> amount_of(SettingType type, std::string_view text) {
+  if (type == SettingType::kNumber) return parse_unsigned(text, kNoLimit);
+  if (type == SettingType::kSize) return parse_size(text);
+  DL_TRY(Millis duration, parse_duration(text));
+  return static_cast<uint64_t>(duration.count());
+}
+
+bool is_amount(SettingType type) {
+  return type == SettingType::kNumber || type == SettingType::kSize || type == SettingType::kDuration;
+}
+
+Result<void> check_range(const SettingInfo& info, std::string_view text) {
+  if (info.range.empty()) return {};
+  size_t dots = info.range.find("..");
+  if (is_amount(info.type)) {
+    DL_REQUIRE(dots != std::string_view::npos, "a range is LEAST..MOST: " + std::string(info.key));
+    DL_TRY(uint64_t least, amount_of(info.type, info.range.substr(0, dots)));
+    DL_TRY(uint64_t most, amount_of(info.type, info.range.substr(dots + 2)));
+    DL_TRY(uint64_t value, amount_of(info.type, text));
+    if (value >= least && value <= most) return {};
+    return error(Code::kInvalid, fmt::format("'{}' is out of range", text),
+                 fmt::format("It can be {} to {}.", info.range.substr(0, dots), info.range.substr(dots + 2)));
+  }
+  for (std::string_view rest = info.range; !rest.empty();) {
+    size_t bar = std::min(rest.find('|'), rest.size());
+    if (rest.substr(0, bar) == text) return {};
+    rest.remove_prefix(std::min(bar + 1, rest.size()));
+  }
+  return error(Code::kInvalid, fmt::format("'{}' is none of {}", text, info.range));
+}
+
+Result<void> check_setting(const SettingInfo& info, const std::string& text) {
+  DL_OK(check_value(info.type, text));
+  return check_range(info, text);
+}
+
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
@@ -170,7 +207,7 @@ Result<void> Settings::set(std::string_view key, std::string text, std::string s
                  meant.empty() ? fmt::format("The settings are: {}.", fmt::join(known, ", "))
                                : fmt::format("Did you mean '{}'?", meant));
   }
-  auto checked = check_value(at->second.info->type, text);
+  auto checked = check_setting(*at->second.info, text);
   if (!checked.ok()) return std::move(checked).error().within(source + ": " + std::string(key));
   at->second.text = std::move(text);
   at->second.source = std::move(source);
@@ -217,7 +254,7 @@ Result<void> Settings::set_from_environment(const Sources& sources) {
 Result<Settings> Settings::load(const Sources& sources, std::span<const SettingInfo> table) {
   Settings out;
   for (const auto& info : table) {
-    DL_REQUIRE(check_value(info.type, std::string(info.fallback)).ok(), "a default is of its setting's type");
+    DL_REQUIRE(check_setting(info, std::string(info.fallback)).ok(), "a default fits: " + std::string(info.key));
     out.values_[std::string(info.key)] = {&info, std::string(info.fallback), "default"};
   }
   DL_REQUIRE(out.values_.size() == table.size(), "a key stands once in the table");
@@ -267,7 +304,9 @@ std::vector<Settings::Shown> Settings::show() const {
   std::vector<Shown> out;
   for (const auto& [key, value] : values_) {
     bool hide = value.info->secrecy == SettingSecrecy::kSecret && !value.text.empty();
-    out.push_back({key, hide ? "(secret)" : value.text, value.source});
+    Shown shown{key, hide ? "(secret)" : value.text, value.source, value.info, {}};
+    if (is_amount(value.info->type)) shown.amount = amount_of(value.info->type, value.text).value();
+    out.push_back(std::move(shown));
   }
   return out;
 }

@@ -32,6 +32,9 @@ struct SettingInfo {
   SettingType type;
   std::string_view fallback;  // the default, as one would write it
   std::string_view doc;       // one sentence
+  // "LEAST..MOST" of a number, a duration or a size, both included and as one would write them; "a|b|c": the only
+  // texts. Empty: any.
+  std::string_view range = {};
   SettingSecrecy secrecy = SettingSecrecy::kPublic;
 };
 
@@ -54,8 +57,9 @@ class Settings {
     std::function<Result<std::string>(const std::string& path)> read_file;
   };
 
-  // kInvalid: an unknown key (a suggestion is made), a value that is not of the key's type, malformed TOML, or a secret
-  // given as a flag, where every user of the machine could read it.
+  // kInvalid: an unknown key (a suggestion is made), a value that is not of the key's type or out of its range,
+  // malformed TOML, or a secret given as a flag, where every user of the machine could read it. The message names key,
+  // value and where it came from.
   static Result<Settings> load(const Sources& sources, std::span<const SettingInfo> table = settings_table());
 
   // Preconditions: the key is in the table and of that type.
@@ -67,8 +71,11 @@ class Settings {
   uint64_t size(std::string_view key) const;
 
   struct Shown {
-    std::string key, value;  // a secret that is set shows as "(secret)"
-    std::string source;      // "flag", "DEMILUNE_S3__REGION", "demilune.toml", "default"
+    std::string key, value;             // a secret that is set shows as "(secret)"
+    std::string source;                 // "flag", "DEMILUNE_S3__REGION", "demilune.toml", "default"
+    const SettingInfo* info = nullptr;  // lives as long as the table
+    // What it says in numbers: bytes, milliseconds, a count; nullopt: no number.
+    std::optional<uint64_t> amount;
   };
   std::vector<Shown> show() const;
 

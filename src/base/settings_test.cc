@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 using namespace dl;
 
@@ -11,10 +13,12 @@ namespace {
 constexpr SettingInfo kTable[] = {
     {"a.flag", SettingType::kFlag, "false", "A flag."},
     {"a.idle", SettingType::kDuration, "10s", "A duration."},
+    {"a.level", SettingType::kText, "info", "A choice.", "info|warn"},
     {"a.names", SettingType::kList, "", "A list."},
     {"a.number", SettingType::kNumber, "7", "A number."},
-    {"a.secret", SettingType::kText, "", "A secret.", SettingSecrecy::kSecret},
-    {"a.size", SettingType::kSize, "16KiB", "A size."},
+    {"a.secret", SettingType::kText, "", "A secret.", {}, SettingSecrecy::kSecret},
+    {"a.size", SettingType::kSize, "16KiB", "A size.", "4KiB..1MiB"},
+    {"a.wait", SettingType::kDuration, "10s", "A bounded duration.", "100ms..1m"},
     {"s3.long_region", SettingType::kText, "us-east-1", "A text."},
 };
 
@@ -77,6 +81,37 @@ TEST_CASE("a value of the wrong kind is refused with key and source") {
   CHECK(has(failure(broken), "demilune.toml, line 2"));
 }
 
+TEST_CASE("a value out of its range is refused with key, value, source and range; the ends are taken") {
+  for (auto [key, below, least, most, above] :
+       {std::tuple("a.size", "4095", "4KiB", "1MiB", "1048577"), std::tuple("a.wait", "99ms", "100ms", "60s", "61s")}) {
+    for (const char* fits : {least, most}) {
+      Settings::Sources sources;
+      sources.flags = {{key, fits}};
+      CHECK_MESSAGE(load(sources).ok(), fits);
+    }
+    for (const char* wrong : {below, above}) {
+      Settings::Sources sources;
+      sources.environment = {{setting_variable(key), wrong}};
+      std::string told = failure(sources);
+      CHECK(has(told, key));
+      CHECK(has(told, wrong));
+      CHECK(has(told, setting_variable(key)));
+      CHECK(has(told, "It can be"));
+    }
+  }
+  Settings::Sources sources;
+  sources.toml = "[a]\nlevel = \"loud\"";
+  CHECK(has(failure(sources), "info|warn"));
+}
+
+TEST_CASE("amounts are shown in bytes, milliseconds and counts") {
+  std::map<std::string, uint64_t> amounts;
+  for (const auto& shown : load({}).value().show())
+    if (shown.amount) amounts[shown.key] = *shown.amount;
+  CHECK(amounts == std::map<std::string, uint64_t>{
+                       {"a.idle", 10'000}, {"a.number", 7}, {"a.size", 16 * 1024}, {"a.wait", 10'000}});
+}
+
 TEST_CASE("a secret is never a flag, never shown, and may come from a file") {
   Settings::Sources sources;
   sources.flags = {{"a.secret", "s3cret"}};
@@ -100,6 +135,10 @@ TEST_CASE("the program's table is sorted, documented and loads") {
   for (const auto& info : table) {
     CHECK(info.doc.ends_with('.'));
     CHECK(info.key.find('.') != std::string_view::npos);
+    // What has no upper end is no limit.
+    bool amount =
+        info.type == SettingType::kNumber || info.type == SettingType::kSize || info.type == SettingType::kDuration;
+    CHECK_MESSAGE((!amount || info.range.find("..") != std::string_view::npos), info.key);
   }
   auto s = Settings::load({}).value();
   CHECK(s.show().size() == table.size());

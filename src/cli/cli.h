@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "format/json.h"
 
 // The commands: clients of the node's public interfaces like anyone else.
 namespace dl::cli {
@@ -79,6 +80,9 @@ struct Hooks {
   std::function<Result<Enrolled>(const EnrollOptions&)> enroll_device;
   std::function<int(const DemoOptions&)> run_demo;
   std::function<std::vector<LocalFinding>(const std::string& data_dir)> local_doctor;  // when no node answers
+  // The settings that `up --config FILE` would start with, as GET /api/v1/config shows them. Errors: as its start
+  // would.
+  std::function<Result<format::Json>(const std::string& file)> check_config;
   LocalFiles* files = nullptr;
   std::string version;
 };

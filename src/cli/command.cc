@@ -44,7 +44,7 @@ const std::vector<Command>& commands() {
     std::vector<Command> out;
     for (auto part : {node_commands(), device_commands(), bucket_commands(), object_commands(), sync_commands(),
                       conflict_commands(), image_commands(), job_commands(), user_commands(), record_commands(),
-                      program_commands()})
+                      config_commands(), program_commands()})
       out.insert(out.end(), part.begin(), part.end());
     return out;
   }();

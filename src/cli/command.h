@@ -97,6 +97,7 @@ std::vector<Command> image_commands();
 std::vector<Command> job_commands();
 std::vector<Command> user_commands();
 std::vector<Command> record_commands();
+std::vector<Command> config_commands();
 std::vector<Command> program_commands();
 
 struct S3Uri {

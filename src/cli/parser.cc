@@ -29,6 +29,7 @@ constexpr GroupHelp kGroups[] = {
     {"policy", "What users may do"},
     {"inbox", "What waits for a person"},
     {"audit", "What was decided"},
+    {"config", "Settings, where they come from, what they take"},
 };
 
 // Where CLI11 puts what it finds. Lists, so that addresses stay.

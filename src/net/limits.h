@@ -16,7 +16,6 @@ inline constexpr size_t kMaxChunkLineBytes = 1024;         // chunk size and its
 inline constexpr size_t kMaxTrailerBytes = 8 * 1024;       // all trailer lines of a body
 inline constexpr uint64_t kMaxChunkBytes = 1ull << 62;     // a larger chunk size is malformed
 inline constexpr size_t kTlsRecordBytes = 16 * 1024;       // payload of one TLS record
-inline constexpr size_t kPoolQueue = 4096;                 // waiting blocking jobs, kBusy beyond
 inline constexpr size_t kMaxCertificateBytes = 64 * 1024;  // a PEM chain or key handed to us
 
 }  // namespace dl::net::limits

@@ -45,7 +45,7 @@ class SpawnScope : public std::enable_shared_from_this<SpawnScope> {
 };
 
 struct Runtime::Impl {
-  Impl(unsigned loop_count, unsigned pool_threads);
+  Impl(unsigned loop_count, unsigned pool_threads, size_t pool_queue);
   ~Impl();
   void start();
   void stop();

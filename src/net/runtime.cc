@@ -10,7 +10,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
-#include "net/limits.h"
 #include "net/loop.h"
 
 namespace dl::net {
@@ -99,7 +98,8 @@ void SpawnScope::launch(std::function<void()> ended) {
                  }));
 }
 
-Runtime::Impl::Impl(unsigned loop_count, unsigned pool_threads) : pool_("pool", pool_threads, limits::kPoolQueue) {
+Runtime::Impl::Impl(unsigned loop_count, unsigned pool_threads, size_t pool_queue)
+    : pool_("pool", pool_threads, pool_queue) {
   DL_REQUIRE(loop_count > 0 && pool_threads > 0, "a runtime has at least one loop and one pool thread");
   for (unsigned i = 0; i < loop_count; i++) loops_.push_back(std::make_unique<Loop>());
 }
@@ -164,10 +164,12 @@ void Runtime::Impl::stop() {
   }
 }
 
-Runtime::Runtime(unsigned loops, unsigned pool) : impl_(std::make_unique<Impl>(loops, pool)) {}
+Runtime::Runtime(unsigned loops, unsigned pool, size_t pool_queue)
+    : impl_(std::make_unique<Impl>(loops, pool, pool_queue)) {}
 Runtime::~Runtime() = default;
 void Runtime::start() { impl_->start(); }
 void Runtime::stop() { impl_->stop(); }
+size_t Runtime::pool_queued() const { return impl_->pool_.queued(); }
 unsigned Runtime::loops() const { return static_cast<unsigned>(impl_->loops_.size()); }
 
 void Runtime::spawn(std::function<Task<void>()> body, std::function<void(Result<void>)> done) {

@@ -14,7 +14,8 @@ namespace dl::net {
 // Everything spawned must end when its scope is cancelled.
 class Runtime {
  public:
-  Runtime(unsigned loops, unsigned pool);
+  // `pool_queue`: blocking calls that wait for a thread; kBusy beyond.
+  Runtime(unsigned loops, unsigned pool, size_t pool_queue = 4096);
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -27,6 +28,7 @@ class Runtime {
   // Blocks the calling (foreign) thread until the coroutine ends. For CLI, tests and start-up.
   Result<void> run(std::function<Task<void>()> body);
   unsigned loops() const;
+  size_t pool_queued() const;
 
   struct Impl;
   Impl& impl() { return *impl_; }

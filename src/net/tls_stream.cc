@@ -123,6 +123,8 @@ Result<HostPort> LinkListener::listen(HostPort address, std::shared_ptr<TlsSlot>
   return bound;
 }
 
+size_t LinkListener::open_connections() const { return core_->open; }
+
 void LinkListener::stop() {
   core_->close_listeners();
   do core_->cancel_all();

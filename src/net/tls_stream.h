@@ -53,6 +53,7 @@ class LinkListener {
   LinkListener& operator=(const LinkListener&) = delete;
   // As HttpServer::listen_tls().
   Result<HostPort> listen(HostPort address, std::shared_ptr<TlsSlot> slot);
+  size_t open_connections() const;
   // Closes all, cancels the handlers, waits for them.
   void stop();
 

@@ -8,6 +8,7 @@
 #include "compute/doctor.h"
 #include "journal/receive.h"
 #include "node/parts.h"
+#include "node/sizing.h"
 
 namespace dl::node {
 namespace {
@@ -124,7 +125,7 @@ Result<std::vector<api::admin::AuditRow>> read_audit(storage::Store& store, cons
   return out;
 }
 
-std::vector<Finding> examine(storage::FileSystem& fs, const std::string& dir) {
+std::vector<Finding> examine(storage::FileSystem& fs, const std::string& dir, const Settings& settings) {
   std::vector<Finding> out;
   for (const auto& check : compute::check_compute(fs)) {
     auto level = check.ok ? Finding::Level::kOk : check.needed ? Finding::Level::kError : Finding::Level::kWarning;
@@ -132,7 +133,7 @@ std::vector<Finding> examine(storage::FileSystem& fs, const std::string& dir) {
   }
   auto space = fs.disk_space(dir);
   if (space.ok()) {
-    uint64_t reserve = storage::LocalLimits{}.reserve_bytes(space->total_bytes);
+    uint64_t reserve = storage_limits(settings).reserve_bytes(space->total_bytes);
     bool low = space->free_bytes < reserve;
     out.push_back(
         {low ? Finding::Level::kError : Finding::Level::kOk, "disk",
@@ -192,7 +193,8 @@ api::admin::AdminContext Node::Parts::admin_context() {
     }
     return out;
   };
-  c.doctor = [this] { return examine(*world.fs, config.data_dir); };
+  c.doctor = [this] { return examine(*world.fs, config.data_dir, config.settings); };
+  c.config = [this] { return config_json(config.settings); };
   c.metrics = [this] { return scrape(); };
   c.requests = admin_metrics.get();
   c.inbox = [this](size_t limit) {
@@ -225,8 +227,8 @@ Result<void> Node::Parts::open_admin() {
   pulse->start();
   census = std::make_unique<Census>(store->partition("default"));
   admin = std::make_unique<api::admin::AdminApi>(admin_context());
-  s3 = std::make_unique<api::s3::S3Handler>(api::s3::S3Config{identity.region, is_hub(), s3_metrics.get()}, *objects,
-                                            *gate, *world.random);
+  s3 = std::make_unique<api::s3::S3Handler>(
+      api::s3::S3Config{identity.region, is_hub(), s3_metrics.get(), admission.get()}, *objects, *gate, *world.random);
   return {};
 }
 

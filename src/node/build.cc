@@ -4,6 +4,7 @@
 #include "crypto/cipher.h"
 #include "node/admin_key_file.h"
 #include "node/parts.h"
+#include "node/sizing.h"
 
 // How a node's parts are made and who knows whom.
 namespace dl::node {
@@ -85,7 +86,8 @@ Result<void> Node::Parts::open_control() {
   }
   control->on_change([this] { control_changed(); });
 
-  audit = std::make_unique<audit::Queue>(store->partition("default"));
+  audit = std::make_unique<audit::Queue>(store->partition("default"), config.settings.number("audit.queue"),
+                                         config.settings.size("audit.queue_size"));
   audit->start();
   principals = std::make_unique<ControlPrincipals>(*control);
   gate::Gate::Config g;
@@ -97,6 +99,10 @@ Result<void> Node::Parts::open_control() {
   g.principals = principals.get();
   g.record = [this](Bytes record) { return audit->submit(std::move(record)); };
   gate = std::make_unique<gate::Gate>(std::move(g));
+  // Objects are in `default`; its meter lives as long as the store.
+  admission =
+      std::make_unique<gate::Admission>(admission_limits(config.settings), *world.clock,
+                                        [&meter = store->meter("default")](MonoTime now) { return meter.age(now); });
   if (is_hub() && control->state()->users.empty()) return make_administrator();
   tell_no_key_was_made();
   return {};
@@ -250,6 +256,7 @@ Result<void> Node::Parts::open_fleet() {
   h.spaces = sync_spaces.get();
   h.self = identity.device_id;
   h.node = identity.node;
+  h.max_connections = config.settings.number("link.max_connections");
   h.find_peer = [this](BytesView der) { return find_peer(der); };
   h.enroll = [this](BytesView request, BytesView der) { return enroll(request, der); };
   h.records_arrived = [this](const BucketId&) { notifier->wrote(); };
@@ -293,6 +300,8 @@ Result<void> Node::Parts::open_compute() {
   compute::ComputeSettings s;
   s.dir = dir("workloads");
   s.node = identity.name;
+  s.workers = config.settings.number("compute.workers");
+  s.max_log_bytes = config.settings.size("compute.log_size");
   compute = std::make_unique<compute::ComputeService>(*workload_table, *images, *containers, *object_access, *world.fs,
                                                       *world.clock, *world.random, std::move(s));
   DL_OK(compute->start());

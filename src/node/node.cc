@@ -4,6 +4,7 @@
 #include "base/task.h"
 #include "node/enroll.h"
 #include "node/parts.h"
+#include "node/sizing.h"
 
 namespace dl::node {
 namespace {
@@ -28,11 +29,8 @@ std::string reach_locally(const net::HostPort& bound) {
 
 Result<void> Node::Parts::open_data() {
   DL_TRY(keys, NodeKeys::open_or_make(*world.fs, config.data_dir, *world.random));
-  storage::LocalLimits limits;
-  limits.cache_bytes = config.settings.size("storage.cache");
-  limits.inline_limit = config.settings.size("storage.inline");
-  limits.write_buffer_bytes = config.settings.size("storage.write_buffer");
-  DL_TRY(store, open_store(*world.fs, config.data_dir, *keys, *world.clock, *world.random, limits));
+  DL_TRY(store,
+         open_store(*world.fs, config.data_dir, *keys, *world.clock, *world.random, storage_limits(config.settings)));
   DL_TRY(auto known, load_identity(store->partition("control")));
   if (!known) {
     if (keys->find(kEnrolling))
@@ -72,6 +70,12 @@ Result<std::shared_ptr<net::TlsContext>> Node::Parts::server_context(const std::
     DL_TRY(auto key, storage::read_file(*world.fs, config.settings.text("tls.key_file"), 1 << 20));
     options.identity = net::TlsIdentity{chain, key};
   }
+  if (!link) {
+    // One that cannot be read is refused below, by the library that has to use it.
+    auto leaf = crypto::Certificate::from_pem(options.identity->chain_pem);
+    if (leaf.ok())
+      certificate_ends = std::chrono::duration_cast<std::chrono::seconds>(leaf->not_after().time_since_epoch());
+  }
   options.alpn = alpn;
   if (link) {
     options.versions = net::TlsVersions::k13Only;
@@ -86,10 +90,7 @@ Result<std::shared_ptr<net::TlsContext>> Node::Parts::server_context(const std::
 Result<void> Node::Parts::listen() {
   auto& settings = config.settings;
   std::string all = is_hub() ? "*" : "127.0.0.1";
-  net::HttpServerOptions options;
-  options.max_connections = settings.number("http.max_connections");
-  options.idle_deadline = settings.duration("http.idle");
-  options.drain_deadline = settings.duration("http.drain");
+  const net::HttpServerOptions options = http_options(settings);
   auto* handler = s3.get();
   data_server = std::make_unique<net::HttpServer>(
       *runtime, *world.clock, [handler](net::HttpExchange& exchange) { return handler->handle(&exchange); }, options);
@@ -182,14 +183,13 @@ void Node::Parts::stop() {
 
 Result<std::unique_ptr<Node>> Node::start(World world, NodeConfig config) {
   auto parts = std::make_unique<Parts>();
+  parts->begun = world.clock->wall();
   parts->world = world;
   parts->config = std::move(config);
   std::unique_ptr<Node> node(new Node(std::move(parts)));
   auto& p = *node->parts_;
   DL_OK(p.open_data());
-  unsigned loops = static_cast<unsigned>(p.config.settings.number("runtime.loops"));
-  p.runtime = std::make_unique<net::Runtime>(loops == 0 ? 2 : loops,
-                                             static_cast<unsigned>(p.config.settings.number("runtime.pool")));
+  p.runtime = make_runtime(p.config.settings);
   p.runtime->start();
   p.metrics = std::make_unique<Metrics>();
   DL_OK(p.open_control());

@@ -4,6 +4,7 @@
 
 #include "compute/process.h"
 #include "node/parts.h"
+#include "node/sizing.h"
 
 // What /metrics tells beside the requests, which count themselves: read from the parts when somebody looks. Labels are
 // of bounded sets only: partitions, doors, phases, enrolled devices.
@@ -44,6 +45,24 @@ void Node::Parts::collect_store() {
     advance(m.counter("demilune_steps_total", "Steps that ran; by demilune_commits_total, the size of a group", labels),
             stats.steps);
     advance(m.counter("demilune_body_syncs_total", "Syncs of segment files", labels), stats.body_syncs);
+    const auto& meter = store->meter(name);
+    m.show("demilune_commit_group_steps", "Steps that became durable together, of groups that wrote", labels,
+           meter.group_steps);
+    m.show("demilune_commit_sync_seconds", "Writing a group and making it durable", labels, meter.sync_seconds);
+    m.show("demilune_commit_group_seconds", "Running a group's steps and making it durable", labels,
+           meter.group_seconds);
+    m.show("demilune_commit_wait_seconds", "From when a step is asked for to the start of its group", labels,
+           meter.wait_seconds);
+    m.gauge("demilune_commit_queue_steps", "Steps that wait for the next group", labels)
+        .set(whole(meter.waiting.load(std::memory_order_relaxed)));
+    m.watch("demilune_commit_oldest_seconds", "How long the oldest step of the group that runs has waited", labels,
+            [&meter] { return static_cast<double>(meter.age(system_clock().mono()).count()) / 1000; });
+    m.gauge("demilune_store_compaction_debt_bytes", "What the database is behind with merging, estimated", labels)
+        .set(whole(stats.compaction_debt));
+    m.gauge("demilune_store_segment_file_bytes",
+            "Bytes of segment files; without the living bytes: what reclaiming is behind with, and room reserved",
+            labels)
+        .set(whole(bytes_in(*world.fs, dir("segments/" + name))));
     m.gauge("demilune_store_segments", "Segment files", labels).set(whole(stats.segments));
     m.gauge("demilune_store_segment_live_bytes", "Bytes of living bodies in segment files", labels)
         .set(whole(stats.segment_bytes));
@@ -53,6 +72,18 @@ void Node::Parts::collect_store() {
         .set(whole(bytes_in(*world.fs, dir("kv/" + name))));
     m.gauge("demilune_store_serving", "1 when a write would be taken", labels).set(store->health(name).ok());
   }
+  auto engine = store->engine();
+  for (auto [result, count] : {std::pair("hit", engine.cache_hits), std::pair("miss", engine.cache_misses)})
+    advance(m.counter("demilune_store_cache_lookups_total", "Looks for a block of the database in the cache",
+                      {{"result", result}}),
+            count);
+  advance(m.counter("demilune_store_flushed_bytes_total", "Rows written from memory to tables"), engine.flushed_bytes);
+  advance(m.counter("demilune_store_compaction_read_bytes_total", "Read to merge tables"), engine.compacted_read_bytes);
+  advance(m.counter("demilune_store_compaction_written_bytes_total", "Written by merging tables"),
+          engine.compacted_written_bytes);
+  advance(m.counter("demilune_store_stalled_milliseconds_total", "Writes were held back because merging was behind"),
+          engine.stalled_micros / 1000);
+  advance(m.counter("demilune_store_freed_bodies_total", "Bodies whose space was given back"), store->freed_blobs());
   auto memory = store->memory();
   m.gauge("demilune_store_cache_bytes", "Blocks of the database that are held in memory")
       .set(whole(memory.cache_bytes));
@@ -66,6 +97,8 @@ void Node::Parts::collect_store() {
   m.gauge("demilune_store_buffer_bytes", "Rows that are not yet in tables").set(whole(memory.buffer_bytes));
   if (auto space = world.fs->disk_space(config.data_dir); space.ok()) {
     m.gauge("demilune_disk_free_bytes", "Free on the disk of the data directory").set(whole(space->free_bytes));
+    m.gauge("demilune_disk_reserve_bytes", "What writes leave free of it")
+        .set(whole(storage_limits(config.settings).reserve_bytes(space->total_bytes)));
     m.gauge("demilune_disk_bytes", "Size of the disk of the data directory").set(whole(space->total_bytes));
   }
   m.gauge("demilune_ready", "1 when /readyz says so").set(pulse->ready().ok());
@@ -141,6 +174,10 @@ void Node::Parts::collect_process() {
     advance(m.counter("demilune_malformed_requests_total", "Requests that were no HTTP as it is spoken here", labels),
             counters.refused);
   }
+  m.gauge("demilune_certificate_expires_timestamp_seconds", "When the certificate of data and administration ends")
+      .set(certificate_ends.load().count());
+  m.gauge("demilune_start_timestamp_seconds", "When this process began to start")
+      .set(std::chrono::duration_cast<std::chrono::seconds>(begun.time_since_epoch()).count());
   // statm: pages in all, pages resident, ...
   if (auto statm = compute::read_pseudo_file(*world.fs, "/proc/self/statm"); statm.ok()) {
     uint64_t pages = 0;
@@ -163,6 +200,8 @@ std::string Node::Parts::scrape() {
   collect_links();
   collect_jobs();
   collect_process();
+  collect_limits();
+  collect_admission();
   return metrics->exposition();
 }
 

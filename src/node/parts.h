@@ -13,6 +13,7 @@
 #include "compute/service.h"
 #include "fleet/fleet.h"
 #include "fleet/projection.h"
+#include "gate/admission.h"
 #include "net/http_server.h"
 #include "node/admin_parts.h"
 #include "node/census.h"
@@ -55,6 +56,7 @@ struct Node::Parts {
   mutable std::mutex opening;  // addresses
   Addresses addresses;
   bool stopped = false;
+  WallTime begun{};
 
   std::unique_ptr<NodeKeys> keys;
   std::unique_ptr<storage::LocalStore> store;
@@ -68,6 +70,7 @@ struct Node::Parts {
   std::unique_ptr<audit::Queue> audit;
   std::unique_ptr<ControlPrincipals> principals;
   std::unique_ptr<gate::Gate> gate;
+  std::unique_ptr<gate::Admission> admission;
   std::unique_ptr<sync::JournalSpaces> sync_spaces;
   std::unique_ptr<Sealer> sealer;                 // device
   std::unique_ptr<fleet::Fleet> fleet;            // hub
@@ -91,6 +94,7 @@ struct Node::Parts {
   std::unique_ptr<api::admin::AdminApi> admin;
   std::unique_ptr<api::s3::S3Handler> s3;
   std::shared_ptr<net::TlsSlot> server_tls;
+  std::atomic<std::chrono::seconds> certificate_ends{std::chrono::seconds(0)};  // of server_tls, since 1970
   std::unique_ptr<net::HttpServer> data_server, admin_server;
   std::unique_ptr<api::RequestMetrics> s3_metrics, admin_metrics;
   std::unique_ptr<Pulse> pulse;
@@ -133,6 +137,8 @@ struct Node::Parts {
   void collect_links();
   void collect_jobs();
   void collect_process();
+  void collect_limits();     // limit_metrics.cc
+  void collect_admission();  // limit_metrics.cc
   api::admin::AdminContext admin_context();
   std::string name_of(const NodeId& origin) const;
 };

@@ -180,7 +180,8 @@ Result<net::HostPort> HubLink::listen(net::HostPort address, std::shared_ptr<net
   auto core = core_;
   core_->listener = std::make_unique<net::LinkListener>(
       *core_->config.runtime,
-      [core](std::shared_ptr<net::Stream> stream) { return Core::serve(core, std::move(stream)); });
+      [core](std::shared_ptr<net::Stream> stream) { return Core::serve(core, std::move(stream)); },
+      net::StreamOptions{}, core_->config.max_connections);
   return core_->listener->listen(std::move(address), std::move(tls));
 }
 
@@ -216,6 +217,8 @@ void HubLink::drop(const std::string& device) {
   if (a) a->close();
   if (b) b->close();
 }
+
+size_t HubLink::open_connections() const { return core_->listener ? core_->listener->open_connections() : 0; }
 
 std::vector<LinkReport> HubLink::report() const {
   std::lock_guard lock(core_->m);

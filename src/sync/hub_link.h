@@ -15,6 +15,7 @@ struct HubLinkConfig {
   Spaces* spaces = nullptr;
   DeviceId self;
   NodeId node;
+  size_t max_connections = 4096;  // further ones are closed
   // By the certificate of the other end. Errors: kForeign, kDenied: told to it.
   std::function<Result<Peer>(BytesView certificate_der)> find_peer;
   // An EnrollRequest from one that shows this certificate; returns the EnrollAnswer. Blocks.
@@ -39,6 +40,7 @@ class HubLink {
   // Ends the sessions of a device (suspended, lost, retired).
   void drop(const std::string& device);
   std::vector<LinkReport> report() const;
+  size_t open_connections() const;  // also of those that have not said who they are
 
  private:
   struct Core;

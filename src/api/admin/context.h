@@ -15,6 +15,7 @@
 #include "base/task_fwd.h"
 #include "control/control.h"
 #include "fleet/fleet.h"
+#include "format/json.h"
 #include "gate/permit.h"
 #include "net/http.h"
 #include "net/runtime.h"
@@ -272,6 +273,7 @@ struct AdminContext {
   std::function<Result<void>()> ready;
   std::function<std::vector<PartitionStatus>()> partitions;
   std::function<std::vector<Finding>()> doctor;
+  std::function<format::Json()> config;      // settings in force, with their origin, and the memory they allow
   std::function<std::string()> metrics;      // Prometheus text format 0.0.4; may block
   const RequestMetrics* requests = nullptr;  // null: nothing is counted
   std::function<Result<std::vector<InboxItem>>(size_t limit)> inbox;

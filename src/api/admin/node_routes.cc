@@ -93,6 +93,8 @@ Result<Json> get_doctor(Call& call) {
   return Json::object().set("healthy", healthy).set("findings", std::move(list));
 }
 
+Result<Json> get_config(Call& call) { return call.node().config(); }
+
 }  // namespace
 
 std::vector<Route> node_routes() {
@@ -101,6 +103,7 @@ std::vector<Route> node_routes() {
       {"GET", "/api/v1/ca", "demilune:GetNode", "node", get_ca},
       {"GET", "/api/v1/status", "demilune:GetStatus", "node", get_status},
       {"GET", "/api/v1/doctor", "demilune:GetDoctor", "node", get_doctor},
+      {"GET", "/api/v1/config", "demilune:GetConfig", "node", get_config},
       {"GET", "/metrics", "demilune:GetMetrics", "node", get_node},
   };
 }

@@ -5,6 +5,8 @@
 #include "api/s3/call.h"
 #include "base/log.h"
 #include "base/task.h"
+#include "gate/admission.h"
+#include "net/runtime.h"
 
 namespace dl::api::s3 {
 namespace {
@@ -36,6 +38,19 @@ Result<Operation> admit(Call& call) {
   return operation;
 }
 
+bool reads(const net::HttpRequest& http) { return http.method == "GET" || http.method == "HEAD"; }
+
+// Until it is this request's turn. Errors: kBusy, kCancelled.
+Task<void> wait_for_turn(gate::Pass* pass, Millis look) {
+  for (;;) {
+    auto woken = co_await net::await_callback(
+        [pass](std::function<void(Result<void>)> granted) { pass->when_granted(std::move(granted)); }, look);
+    if (!woken.ok() && woken.error().code != Code::kTimeout) co_return woken;
+    DL_CO_TRY(gate::Turn turn, pass->look(system_clock().mono()));
+    if (turn == gate::Turn::kRuns) co_return Result<void>();
+  }
+}
+
 Task<void> answer(Call* call, Operation operation) { co_return co_await operation.run(call); }
 
 }  // namespace
@@ -52,10 +67,20 @@ Task<void> S3Handler::handle(net::HttpExchange* outer) {
   call.request_id = fmt::format("{:016X}", random_.u64());
 
   Result<Operation> operation = admit(call);
+  gate::Pass pass(config_.admission);
   Result<void> done;
   if (operation.ok()) {
     observed.operation(operation->name);
-    done = co_await answer(&call, *operation);
+    observed.carry(&pass);
+    const auto& http = exchange->request;
+    auto turn =
+        pass.ask(call.identity->who().principal, reads(http) ? gate::Pass::Kind::kRead : gate::Pass::Kind::kWrite,
+                 http.content_length.value_or(http.chunked ? gate::Admission::kBodyBytes : 0), observed.begun());
+    if (!turn.ok())
+      done = std::move(turn).error();
+    else if (*turn == gate::Turn::kWaits)
+      done = co_await wait_for_turn(&pass, config_.admission->limits().lease);
+    if (done.ok()) done = co_await answer(&call, *operation);
   } else {
     done = std::move(operation).error();
   }

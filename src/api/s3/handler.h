@@ -11,8 +11,9 @@
 #include "objects/objects.h"
 
 namespace dl::gate {
+class Admission;
 class Gate;
-}
+}  // namespace dl::gate
 
 namespace dl::api::s3 {
 
@@ -20,6 +21,7 @@ struct S3Config {
   std::string region = "us-east-1";         // at a device: its name
   bool home = true;                         // this node commits: the hub
   const RequestMetrics* metrics = nullptr;  // outlives the handler; null: nothing is counted
+  gate::Admission* admission = nullptr;     // outlives the handler; null: everything is let in at once
 };
 
 // All that a request may turn out to be: the operations of its metrics.

@@ -172,6 +172,7 @@ class World {
     c.hub_heard = [this] { return hub_heard; };
     c.partitions = [] { return std::vector<PartitionStatus>{{"control", true, "", 4096}}; };
     c.doctor = [this] { return findings; };
+    c.config = [] { return format::Json::object().set("settings", format::Json::array()); };
     c.metrics = [] { return std::string("# TYPE demilune_up gauge\ndemilune_up 1\n"); };
     c.inbox = [](size_t) -> Result<std::vector<InboxItem>> {
       return std::vector<InboxItem>{{"ab", "held", "mission", "k", "field-01", "user/bob", "device lost", Hlc()}};
