@@ -2,6 +2,7 @@
 outside_clients() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/clients "$@"; }
 outside_fleet() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/fleet "$@"; }
 outside_cut_off() { ensure_venv && .venv/bin/python tests/fleet/cut_off.py "$@"; }
+outside_limits() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/limits "$@"; }
 outside_disk() { ensure_venv && .venv/bin/python -m pytest -q -p no:cacheprovider tests/disk "$@"; }
 outside_bad_input() { python3 tests/bad_input/garbage.py && python3 tests/bad_input/odd.py; }
 outside_kill() { python3 tests/chaos/kill.py "$@"; }

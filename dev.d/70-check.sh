@@ -158,6 +158,7 @@ cmd_check() {
   step "real clients" pytest_step clients outside_clients
   step "fleet: enrolment, identity, conflicts, jobs" pytest_step fleet outside_fleet
   step "real clients at a device that is cut off" pytest_step cut-off outside_cut_off
+  step "limits: settings, admission, dashboards" pytest_step limits outside_limits
   step "full and failing disks" pytest_step disk outside_disk
   step "power cuts below real file systems" campaign power outside_images
   step "bad input" campaign bad-input outside_bad_input
