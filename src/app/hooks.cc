@@ -4,6 +4,7 @@
 #include "app/local_files.h"
 #include "app/serve.h"
 #include "compute/doctor.h"
+#include "node/check.h"
 #include "node/enroll.h"
 #include "node/sizing.h"
 #include "storage/file_system.h"
@@ -25,6 +26,15 @@ std::vector<cli::LocalFinding> local_doctor(const std::string&) {
   return out;
 }
 
+Result<cli::CheckSummary> check(const std::string& dir, const std::function<void(const cli::CheckFinding&)>& found) {
+  DL_TRY(auto s, node::check_data_dir(storage::posix_file_system(), dir, system_clock(), system_random(),
+                                      [&](const node::CheckFinding& f) {
+                                        found({f.partition, f.place, f.bucket, f.key, f.version, f.what});
+                                      }));
+  return cli::CheckSummary{s.findings, s.objects,       s.bodies, s.files,
+                           s.rows,     s.audit_records, s.bytes,  static_cast<uint64_t>(s.took.count())};
+}
+
 cli::Hooks make_hooks() {
   cli::Hooks h;
   h.version = kVersion;
@@ -38,6 +48,7 @@ cli::Hooks make_hooks() {
     DL_TRY(auto settings, load_settings(options));
     return node::config_json(settings);
   };
+  h.check_data_dir = check;
   h.files = &local_files();
   return h;
 }

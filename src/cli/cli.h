@@ -42,6 +42,15 @@ struct LocalFinding {
   std::string subject, message, next;
 };
 
+// `demilune check`: what is not as it was written; what is not known of it is empty.
+struct CheckFinding {
+  std::string partition, place, bucket, key, version, message;
+};
+struct CheckSummary {
+  uint64_t findings = 0, objects = 0, bodies = 0, files = 0, rows = 0, audit_records = 0, bytes = 0;
+  uint64_t millis = 0;
+};
+
 // A file of the caller's machine, read from its beginning.
 class FileReader {
  public:
@@ -83,6 +92,9 @@ struct Hooks {
   // The settings that `up --config FILE` would start with, as GET /api/v1/config shows them. Errors: as its start
   // would.
   std::function<Result<format::Json>(const std::string& file)> check_config;
+  // Of a stopped node; changes nothing. Errors when it cannot be run.
+  std::function<Result<CheckSummary>(const std::string& data_dir, const std::function<void(const CheckFinding&)>&)>
+      check_data_dir;
   LocalFiles* files = nullptr;
   std::string version;
 };

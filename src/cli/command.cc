@@ -42,9 +42,9 @@ Result<format::Json> Session::send(std::string_view method, const std::string& p
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = [] {
     std::vector<Command> out;
-    for (auto part : {node_commands(), device_commands(), bucket_commands(), object_commands(), sync_commands(),
-                      conflict_commands(), image_commands(), job_commands(), user_commands(), record_commands(),
-                      config_commands(), program_commands()})
+    for (auto part : {node_commands(), check_commands(), device_commands(), bucket_commands(), object_commands(),
+                      sync_commands(), conflict_commands(), image_commands(), job_commands(), user_commands(),
+                      record_commands(), config_commands(), program_commands()})
       out.insert(out.end(), part.begin(), part.end());
     return out;
   }();

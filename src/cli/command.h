@@ -88,6 +88,7 @@ const std::vector<Command>& commands();
 
 // One list a file of commands/.
 std::vector<Command> node_commands();
+std::vector<Command> check_commands();
 std::vector<Command> device_commands();
 std::vector<Command> bucket_commands();
 std::vector<Command> object_commands();

@@ -32,17 +32,12 @@ Result<void> check_entries(FileSystem& fs, const std::string& dir) {
       return error(Code::kForeign, dir + "/" + name + " does not belong in a Demilune data directory",
                    "Name another directory, or move it away. Nothing was touched.");
   auto has = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
-  if (!has("FORMAT")) {
-    for (auto ours : kOurs)
-      if (has(ours))
-        return error(Code::kForeign, dir + " has " + std::string(ours) + " but no FORMAT file",
-                     "It is no Demilune data directory, or FORMAT was lost: restore it. Nothing was touched.");
-    return {};
-  }
-  DL_TRY(auto format, read_file(fs, dir + "/FORMAT", 4096));
-  if (format == kFormat) return {};
-  return error(Code::kForeign, dir + "/FORMAT is not of a format that this program knows",
-               "Use the version of the program that wrote it. Nothing was touched.");
+  if (has("FORMAT")) return {};
+  for (auto ours : kOurs)
+    if (has(ours))
+      return error(Code::kForeign, dir + " has " + std::string(ours) + " but no FORMAT file",
+                   "It is no Demilune data directory, or FORMAT was lost: restore it. Nothing was touched.");
+  return {};
 }
 
 Result<void> check_partitions(FileSystem& fs, const std::string& dir, const std::vector<std::string>& partitions) {
@@ -61,11 +56,26 @@ Result<void> check_partitions(FileSystem& fs, const std::string& dir, const std:
 
 }  // namespace
 
+Result<void> DataDir::check_format(FileSystem& fs, const std::string& dir) {
+  DL_TRY(bool there, fs.exists(dir + "/FORMAT"));
+  if (!there) return {};
+  auto format = read_file(fs, dir + "/FORMAT", 4096);
+  if (!format.ok() && format.error().code != Code::kTooLarge) return std::move(format).error();
+  if (format.ok() && *format == kFormat) return {};
+  return error(Code::kForeign, dir + "/FORMAT is not of a format that this program knows",
+               "Use the version of the program that wrote it. Nothing was touched.");
+}
+
+Result<void> DataDir::check_names(FileSystem& fs, const std::string& dir, const std::vector<std::string>& partitions) {
+  DL_OK(check_entries(fs, dir));
+  return check_partitions(fs, dir, partitions);
+}
+
 Result<DataDir> DataDir::open(FileSystem& fs, const std::string& dir, const std::vector<std::string>& partitions) {
   for (const auto& name : partitions) DL_REQUIRE(valid_name(name), "a partition's name is [a-z0-9_-]{1,64}: " + name);
   DL_OK(make_dirs(fs, dir, 0700));
-  DL_OK(check_entries(fs, dir));
-  DL_OK(check_partitions(fs, dir, partitions));
+  DL_OK(check_names(fs, dir, partitions));
+  DL_OK(check_format(fs, dir));
   DL_TRY(auto lock, fs.lock(dir + "/LOCK"));
   DL_TRY(bool made, fs.exists(dir + "/FORMAT"));
   if (!made) DL_OK(write_file_atomic(fs, dir + "/FORMAT", kFormat, 0600));

@@ -16,6 +16,10 @@ class DataDir {
   // node's, a partition that was not named: nothing is touched), kConflict (another process holds it).
   static Result<DataDir> open(FileSystem& fs, const std::string& dir, const std::vector<std::string>& partitions);
 
+  // What open() looks at first; nothing is changed. Errors: kForeign, the file system's.
+  static Result<void> check_format(FileSystem& fs, const std::string& dir);  // FORMAT, if it is there
+  static Result<void> check_names(FileSystem& fs, const std::string& dir, const std::vector<std::string>& partitions);
+
   std::string kv(const std::string& partition) const { return dir_ + "/kv/" + partition; }
   std::string segments(const std::string& partition) const { return dir_ + "/segments/" + partition; }
   std::string watermark(const std::string& partition) const { return dir_ + "/watermark/" + partition; }

@@ -131,12 +131,6 @@ uint64_t Instance::compaction_debt() const {
   return db_->GetIntProperty(rocksdb::DB::Properties::kEstimatePendingCompactionBytes, &bytes) ? bytes : 0;
 }
 
-Result<void> Instance::verify_files() const {
-  auto status = db_->VerifyFileChecksums({});
-  if (!status.ok()) return to_error(status);
-  return {};
-}
-
 // Values from 512 bytes on lie in blob files, which tables point into. A blob file goes when nothing points into it, so
 // its living values are moved: of the oldest files first, as many as hold `budget` living bytes, because until the end
 // of the compaction both copies are there.

@@ -57,9 +57,23 @@ class Instance {
   // What was committed and lies in the log and in memory only: it will be written a second time, into tables.
   uint64_t unwritten_bytes() const;
   uint64_t compaction_debt() const;  // bytes that merging is behind with, estimated
-  // Reads every table and blob file and compares the checksum recorded for it. Errors: kCorrupt (the first damaged
-  // file), kIo.
-  Result<void> verify_files() const;
+  // The table and blob files that the database is made of now, by number.
+  struct StoredFile {
+    std::string name;  // in the partition's directory
+    uint64_t bytes = 0;
+    Bytes checksum;  // as recorded when it was written
+  };
+  std::vector<StoredFile> list_files() const;
+  // Reads the file and compares it with its checksum; `read` is told of each run of bytes before it is read, and may
+  // wait or end the reading. Errors: kCorrupt with the file's name (also when it is missing or short), kNotFound (it is
+  // no part of the database any more), kUnavailable (it is being closed), kIo, those of `read`.
+  using ReadFn = std::function<Result<void>(uint64_t bytes)>;
+  Result<void> verify_file(const StoredFile& file, const ReadFn& read) const;
+  // Rows [from, to) as scan(), but what cannot be read is stepped over: `gap` is told the last row before it (empty:
+  // none), the first behind it (empty: none up to `to`) and what is wrong. Slow at gaps only. Errors: fn's; what is
+  // wrong, when nothing behind it can be reached.
+  using GapFn = std::function<void(BytesView before, BytesView behind, const Error& why)>;
+  Result<void> walk(BytesView from, BytesView to, const ScanFn& fn, const GapFn& gap) const;
   // When values in blob files are worth being moved, and how much at a time.
   struct Reclaim {
     uint64_t least_garbage = 0;   // bytes of deleted values
@@ -112,6 +126,7 @@ class InstanceView : public View {
 struct Look {
   WalMode wal = WalMode::kTolerateTail;
   bool cut_manifest = false;
+  bool damaged = false;  // whatever can be seen, for telling what is damaged; never for serving
 };
 
 // Opens, or makes, a database in two steps (docs/internals/storage.md, "Opening"): the first settles every doubt and
@@ -123,11 +138,15 @@ class Opening {
   Result<void> examine();
   // Precondition: examine() said yes, and nobody changed a file since.
   Result<std::unique_ptr<Instance>> open();
+  // To look only; nothing is changed. As examine() found it, or, when it said no, whatever of it can be seen. Errors:
+  // kNotFound (no database was ever made), kCorrupt.
+  Result<std::unique_ptr<Instance>> open_to_look();
 
  private:
   Result<std::unique_ptr<Instance>> make_new();
   Result<void> check_manifest();
   Result<Tip> look(const Look& how);
+  Result<std::unique_ptr<Instance>> open_read_only(const Look& how);
   Result<std::unique_ptr<Instance>> open_to_write();
   Result<void> cut_manifest();
   Result<std::unique_ptr<Instance>> prepare(const Mark* writable);
@@ -136,6 +155,7 @@ class Opening {
 
   const InstancePlan& plan_;
   bool exists_ = false;
+  bool whole_ = false;  // examine() said yes
   Mark mark_;
   std::string manifest_;              // path of CURRENT's
   ManifestMark recorded_;             // what the watermark knows of it

@@ -5,12 +5,11 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "storage/local/sealed_body.h"
 #include "storage/local/slab.h"
 
 namespace dl::storage {
 namespace {
-
-Extent extent_of(const SegmentPlace& at) { return {at.segment, at.offset, sealed_bytes(at.length)}; }
 
 Result<std::vector<Extent>> live_extents(const View& rows) {
   std::vector<Extent> live;

@@ -85,9 +85,20 @@ void LocalPartition::flush_watermark() {
   if (!flushed.ok()) log_warn("storage", "partition '{}': {}", plan_.name, flushed.error().message);
 }
 
-Result<void> LocalPartition::verify_files() const {
-  DL_TRY(auto open, instance());
-  return open->verify_files();
+Result<void> LocalPartition::verify_files(const Instance::ReadFn& read, const CheckedFileFn& fn) const {
+  std::vector<Instance::StoredFile> files;
+  {
+    DL_TRY(auto open, instance());
+    files = open->list_files();
+  }
+  for (const auto& file : files) {
+    DL_TRY(auto open, instance());
+    auto found = open->verify_file(file, read);
+    if (!found.ok() && found.error().code == Code::kNotFound) continue;  // compacted away meanwhile
+    if (!found.ok() && found.error().code != Code::kCorrupt) return found;
+    fn(file.name, found);
+  }
+  return {};
 }
 
 uint64_t LocalPartition::unwritten_bytes() const {

@@ -37,8 +37,10 @@ class LocalPartition : public Partition, private Engine {
   uint64_t compaction_debt() const;  // as Instance's
   // Ends a running reclaim_space soon; the next one does nothing until the partition is opened again.
   void stop_reclaiming() const;
-  // As Instance::verify_files. Also kUnavailable.
-  Result<void> verify_files() const;
+  // Compares each table and blob file with its checksum; fn is told of each, whole or kCorrupt. `read` as in
+  // Instance::verify_file. Errors: what stops it, kUnavailable.
+  using CheckedFileFn = std::function<void(const std::string& name, const Result<void>& found)>;
+  Result<void> verify_files(const Instance::ReadFn& read, const CheckedFileFn& fn) const;
   // Whether a write of `bytes` more leaves the reserve alone; what memory still has to write counts as written.
   // What was a disk with plenty of room 100 ms ago is one. Errors: kNoSpace, kIo.
   Result<void> check_reserve(uint64_t bytes) const;

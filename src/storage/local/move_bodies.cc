@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "storage/local/local_blobs.h"
+#include "storage/local/sealed_body.h"
 #include "storage/local/slab.h"
 
 // Copying out: a segment that is mostly dead is emptied into the newest one, so that its file goes. The order is that
@@ -19,8 +20,6 @@ constexpr bool kFreeFirst = true;
 #else
 constexpr bool kFreeFirst = false;
 #endif
-
-Extent extent_of(const SegmentPlace& at) { return {at.segment, at.offset, sealed_bytes(at.length)}; }
 
 }  // namespace
 

@@ -69,6 +69,7 @@ Result<void> Opening::examine() {
       auto found = look(how_);
       if (found.ok()) {
         found_ = *found;
+        whole_ = true;
         return {};
       }
       if (found.error().code != Code::kCorrupt) return std::move(found).error();
@@ -122,7 +123,7 @@ Result<std::unique_ptr<Instance>> Opening::prepare(const Mark* writable) {
   return out;
 }
 
-Result<Tip> Opening::look(const Look& how) {
+Result<std::unique_ptr<Instance>> Opening::open_read_only(const Look& how) {
   DL_TRY(auto trial, prepare(nullptr));
   if (how.cut_manifest) {
     trial->files_->limited_path = manifest_;
@@ -130,10 +131,28 @@ Result<Tip> Opening::look(const Look& how) {
   }
   auto options =
       rocks_options(static_cast<rocksdb::Env*>(trial->env_.get()), plan_.limits, how.wal, plan_.cache, trial->failure_);
+  if (how.damaged) {
+    options.paranoid_checks = false;
+    options.track_and_verify_wals_in_manifest = false;
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  }
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::OpenForReadOnly(options, plan_.dir, &db);
   trial->db_.reset(db);
   if (!status.ok()) return explain(*trial->files_, to_error(status));
+  return trial;
+}
+
+Result<std::unique_ptr<Instance>> Opening::open_to_look() {
+  if (!exists_) {
+    DL_TRY(exists_, plan_.fs.exists(plan_.dir + "/CURRENT"));
+    if (!exists_) return error(Code::kNotFound, "there is no database in " + plan_.dir);
+  }
+  return open_read_only(whole_ ? how_ : Look{.damaged = true});
+}
+
+Result<Tip> Opening::look(const Look& how) {
+  DL_TRY(auto trial, open_read_only(how));
   auto checked = kAsksWatermark ? trial->check_above(mark_) : Result<void>();
   if (checked.ok()) checked = trial->check_file_sizes(plan_.dir);
   if (checked.ok() && plan_.check) checked = plan_.check(InstanceView(*trial));

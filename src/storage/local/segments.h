@@ -37,6 +37,11 @@ class Segments {
   static Result<std::unique_ptr<Segments>> open(FileSystem& fs, std::string dir, uint64_t segment_bytes,
                                                 std::vector<Extent> live);
 
+  // Only to be read.
+  static std::unique_ptr<const Segments> look(FileSystem& fs, std::string dir) {
+    return std::unique_ptr<const Segments>(new Segments(fs, std::move(dir), 0));
+  }
+
   // Errors: kNoSpace, kIo.
   Result<Extent> allocate(uint64_t length);
   // `at` counts from the extent's start. Precondition: inside the extent.

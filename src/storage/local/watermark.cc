@@ -73,6 +73,11 @@ Result<std::optional<Mark>> Watermark::load(FileSystem& fs, const std::string& p
   return newest ? std::optional(newest->first) : std::nullopt;
 }
 
+Result<int> Watermark::whole_slots(FileSystem& fs, const std::string& path) {
+  DL_TRY(auto slots, read_slots(fs, path));
+  return (slots.slot[0] ? 1 : 0) + (slots.slot[1] ? 1 : 0);
+}
+
 Result<std::unique_ptr<Watermark>> Watermark::open(FileSystem& fs, const std::string& path, const Mark& mark) {
   DL_TRY(auto slots, read_slots(fs, path));
   if (const auto* newest = slots.newest()) {

@@ -38,6 +38,8 @@ class Watermark {
  public:
   // Reads the newest whole slot; nothing when the file is absent or has none.
   static Result<std::optional<Mark>> load(FileSystem& fs, const std::string& path);
+  // How many of the two slots are whole; 0 when the file is absent.
+  static Result<int> whole_slots(FileSystem& fs, const std::string& path);
   // Starts from `mark`. Makes the file (durable, directory too) when it is not there or not whole.
   // Errors: the file system's.
   static Result<std::unique_ptr<Watermark>> open(FileSystem& fs, const std::string& path, const Mark& mark);
