@@ -14,6 +14,7 @@ namespace dl::app {
 namespace {
 
 constexpr uint64_t kMaxSettingsFile = 1 << 20;
+constexpr int kNeedsRepair = 65;  // EX_DATAERR: starting again does not help, and the unit does not
 constexpr char kDefaultSettings[] = "/etc/demilune/demilune.toml";
 
 int fail(const Error& e) {
@@ -76,7 +77,10 @@ int serve(const cli::UpOptions& options, const std::string& version) {
   config.admin_key_file = options.admin_key_file;
   config.version = version;
   auto node = node::Node::start(node::this_machine(), std::move(config));
-  if (!node.ok()) return fail(node.error());
+  if (!node.ok()) {
+    const int status = fail(node.error());
+    return node.error().code == Code::kCorrupt ? kNeedsRepair : status;
+  }
 
   if (auto key = (*node)->first_key()) {
     std::printf(

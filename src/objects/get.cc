@@ -15,6 +15,7 @@ struct Opened {
   ObjectInfo info;
   std::vector<storage::BlobPiece> pieces;
   Bytes first;
+  std::optional<Error> damage;  // of the body
 };
 
 Result<void> plan(const GetRequest& request, ObjectInfo& info) {
@@ -56,7 +57,10 @@ Result<Shown> find_now(const Place& place, const GetRequest& request, BytesView 
 Result<void> read_first(const Place& place, Opened& out) {
   out.first.resize(std::min<uint64_t>(out.info.length, limits::kTransferBytes));
   if (out.first.empty()) return {};
-  return storage::read_pieces(*place.at.blobs, out.pieces, out.info.offset, out.first.data(), out.first.size());
+  auto read = storage::read_pieces(*place.at.blobs, out.pieces, out.info.offset, out.first.data(), out.first.size());
+  if (read.ok() || read.error().code != Code::kCorrupt) return read;
+  out.damage = std::move(read).error();
+  return {};
 }
 
 // What a cached version answers; false when its body is asked for and lies on disk.
@@ -100,7 +104,8 @@ Result<Opened> open_now(const Deps& deps, const Place& place, const GetRequest& 
   DL_OK(plan(request, out.info));
   if (with_body && out.info.found == Found::kObject && out.info.here) {
     DL_OK(read_first(place, out));
-    if (keep && out.first.size() == out.info.fields.size && out.first.size() <= limits::kOnLoopBytes) {
+    const bool whole = !out.damage && out.first.size() == out.info.fields.size;
+    if (keep && whole && out.first.size() <= limits::kOnLoopBytes) {
       entry->has_body = true;
       entry->body = out.first;
     }
@@ -109,11 +114,28 @@ Result<Opened> open_now(const Deps& deps, const Place& place, const GetRequest& 
   return out;
 }
 
+// Damage is told to the node, with its place, and to the caller, without.
+Error tell_damage(const Deps& deps, Damaged found, Error why) {
+  if (why.code != Code::kCorrupt) return why;
+  found.why = why.message;
+  if (deps.damaged) deps.damaged(found);
+  return refuse(
+      Code::kCorrupt, Reason::kDamaged,
+      (found.version.empty() ? "What is stored of this object" : "Version " + found.version) +
+          std::string(" is damaged on this node and cannot be read; other versions and objects are not concerned"),
+      "ask the node's operator to look at `demilune doctor`");
+}
+
+std::string name_of(const std::optional<VersionRef>& version) {
+  return version ? version_text(version->null, version->id) : std::string();
+}
+
 class StoredReader : public ObjectReader {
  public:
-  StoredReader(const Deps* deps, const storage::BlobStore* blobs, Opened opened)
+  StoredReader(const Deps* deps, const storage::BlobStore* blobs, Damaged name, Opened opened)
       : deps_(deps),
         blobs_(blobs),
+        name_(std::move(name)),
         pieces_(std::make_shared<std::vector<storage::BlobPiece>>(std::move(opened.pieces))),
         buffer_(std::make_shared<Bytes>(std::move(opened.first))) {
     info_ = std::move(opened.info);
@@ -129,15 +151,13 @@ class StoredReader : public ObjectReader {
     const size_t n = std::min<uint64_t>(info_.length - given_, limits::kTransferBytes);
     if (n == 0) co_return BytesView();
     // The job keeps what it uses: it may outlive a cancelled request.
-    DL_CO_TRY(size_t read,
-              co_await at_once<size_t>(deps_,
-                                       [blobs = blobs_, pieces = pieces_, buffer = buffer_, at = info_.offset + given_,
-                                        n]() -> Result<size_t> {
-                                         buffer->resize(n);
-                                         DL_OK(storage::read_pieces(*blobs, *pieces, at, buffer->data(), n));
-                                         return n;
-                                       }));
-    (void)read;
+    auto read = co_await at_once<size_t>(
+        deps_, [blobs = blobs_, pieces = pieces_, buffer = buffer_, at = info_.offset + given_, n]() -> Result<size_t> {
+          buffer->resize(n);
+          DL_OK(storage::read_pieces(*blobs, *pieces, at, buffer->data(), n));
+          return n;
+        });
+    if (!read.ok()) co_return tell_damage(*deps_, name_, std::move(read).error());
     given_ += n;
     co_return BytesView(buffer_->data(), n);
   }
@@ -145,6 +165,7 @@ class StoredReader : public ObjectReader {
  private:
   const Deps* deps_;
   const storage::BlobStore* blobs_;
+  const Damaged name_;
   std::shared_ptr<std::vector<storage::BlobPiece>> pieces_;
   std::shared_ptr<Bytes> buffer_;
   uint64_t given_ = 0;
@@ -187,10 +208,12 @@ Task<void> wait_for_body(const Deps* deps, BucketId bucket, RecordHash version, 
 Task<ObjectInfo> Objects::head(gate::Permit permit, GetRequest request) {
   DL_CO_OK(check_read_permit(permit, request));
   DL_CO_TRY(Place place, find_place(deps_, permit));
-  co_return co_await at_once<ObjectInfo>(&deps_, [this, place, request]() -> Result<ObjectInfo> {
+  auto info = co_await at_once<ObjectInfo>(&deps_, [this, place, request]() -> Result<ObjectInfo> {
     DL_TRY(Opened opened, open_now(deps_, place, request, false));
     return std::move(opened.info);
   });
+  if (info.ok()) co_return std::move(*info);
+  co_return tell_damage(deps_, {permit.bucket(), request.key, name_of(request.version), {}}, std::move(info).error());
 }
 
 Task<ObjectInfo> Objects::find_tags(gate::Permit permit, GetRequest request) {
@@ -208,11 +231,16 @@ Task<std::unique_ptr<ObjectReader>> Objects::get(gate::Permit permit, GetRequest
   DL_CO_OK(check_read_permit(permit, request));
   for (int round = 0;; ++round) {
     DL_CO_TRY(Place place, find_place(deps_, permit));
-    DL_CO_TRY(Opened opened, co_await at_once<Opened>(
-                                 &deps_, [this, place, request] { return open_now(deps_, place, request, true); }));
+    Damaged name{permit.bucket(), request.key, name_of(request.version), {}};
+    auto found =
+        co_await at_once<Opened>(&deps_, [this, place, request] { return open_now(deps_, place, request, true); });
+    if (!found.ok()) co_return tell_damage(deps_, std::move(name), std::move(found).error());
+    Opened opened = std::move(*found);
+    name.version = version_text(opened.info.null, opened.info.version);
+    if (opened.damage) co_return tell_damage(deps_, std::move(name), *std::move(opened.damage));
     if (opened.info.here || opened.info.found != Found::kObject)
       co_return std::unique_ptr<ObjectReader>(
-          std::make_unique<StoredReader>(&deps_, place.at.blobs, std::move(opened)));
+          std::make_unique<StoredReader>(&deps_, place.at.blobs, std::move(name), std::move(opened)));
     // The second round sees a body that has come; one that vanished meanwhile is asked for once more, not for ever.
     if (round == 2)
       co_return refuse(Code::kUnavailable, Reason::kBodyOnItsWay, "the object's body does not stay on this node",

@@ -21,6 +21,14 @@ class Gate;
 
 namespace dl::objects {
 
+// A version that a reader could not be given because of damage.
+struct Damaged {
+  std::string bucket;
+  Bytes key;
+  std::string version;  // "null", 32 hex digits; empty: not known
+  std::string why;      // for the operator
+};
+
 // What a node wires into Objects. Everything here outlives it and is thread-safe.
 struct Deps {
   net::Runtime* runtime = nullptr;  // loops and pool; all functions are called on one of its loops
@@ -33,7 +41,8 @@ struct Deps {
   gate::Gate* gate = nullptr;    // decides again when control state moved under a write
   // Whether the kernel says that its clock is disciplined.
   std::function<format::ClockTrust()> clock_trust;
-  Millis hub_wait{30'000};  // how long a write with x-demilune-wait waits for its home
+  std::function<void(const Damaged&)> damaged;  // told of each time; quick; may be empty
+  Millis hub_wait{30'000};                      // how long a write with x-demilune-wait waits for its home
 };
 
 // An object's body, opened. Owned by one request.

@@ -35,6 +35,7 @@ enum class Reason : uint16_t {
   kBodyOnItsWay,  // not here within the wait: 503
   kNotAtHub,      // durable here, the home has not committed it within the wait: 503
   kStale,         // control state moved: decide again
+  kDamaged,       // what is stored of this version cannot be read; asking again does not help
 };
 
 inline Error refuse(Code code, Reason reason, std::string message, std::string next = {}) {

@@ -54,6 +54,7 @@ constexpr S3ErrorInfo kTable[] = {
     {kSlowDown, 503, "SlowDown", Code::kBusy},
     {kXAmzContentSha256Mismatch, 400, "XAmzContentSHA256Mismatch", Code::kInvalid},
     {kInsufficientStorage, 507, "InsufficientStorage", Code::kNoSpace},
+    {kDataDamaged, 500, "DataDamaged", Code::kCorrupt},
 };
 
 // What `objects` refuses.
@@ -106,6 +107,8 @@ S3Code of_reason(objects::Reason reason) {
       return S3Code::kServiceUnavailable;
     case kStale:
       return S3Code::kOperationAborted;
+    case kDamaged:
+      return S3Code::kDataDamaged;
     case objects::Reason::kNone:
       break;
   }
@@ -174,8 +177,9 @@ S3Code of_code(Code code) {
     case Code::kCancelled:
     case Code::kUnavailable:
       return kServiceUnavailable;
-    case Code::kClosed:
     case Code::kCorrupt:
+      return kDataDamaged;
+    case Code::kClosed:
     case Code::kIo:
     case Code::kForeign:
     case Code::kInternal:

@@ -57,6 +57,7 @@ enum class S3Code : uint16_t {
   kSlowDown,
   kXAmzContentSha256Mismatch,
   kInsufficientStorage,
+  kDataDamaged,
 };
 
 struct S3ErrorInfo {

@@ -12,6 +12,11 @@ void add_common(const Call& call, net::HttpHeaders& headers) { headers.add("x-am
 // What a client sees of our own faults: enough to find the log line, no more.
 std::string public_message(const Error& e, S3Code code) {
   if (code == S3Code::kInternalError) return "We encountered an internal error. Please try again.";
+  // The message of a room below names files.
+  if (code == S3Code::kDataDamaged && e.reason == 0)
+    return "Some of what this request needs is damaged on this node and cannot be read. Asking again does not help: "
+           "ask "
+           "the node's operator to look at `demilune doctor`.";
   return e.message + (e.next.empty() || code == S3Code::kPreconditionFailed ? "" : ": " + e.next);
 }
 
@@ -34,7 +39,7 @@ net::HttpResponse error_response(const Call& call, const Error& e) {
   const bool presigned = call.request.http->raw_query().find("X-Amz-Signature=") != std::string_view::npos;
   if (code == S3Code::kRequestTimeTooSkewed && presigned) code = S3Code::kAccessDenied;
   const S3ErrorInfo& info = info_of(code);
-  if (code == S3Code::kInternalError)
+  if (code == S3Code::kInternalError || (code == S3Code::kDataDamaged && e.reason == 0))
     log_warn("s3", "request {} {}: DL error {}: {}", call.request_id, call.request.http->method,
              static_cast<int>(e.code), e.message);
   net::HttpResponse out;

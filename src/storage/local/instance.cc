@@ -67,11 +67,13 @@ class SnapshotView : public View {
 // Erases [from, to). Only rows in the database count here: what the batch puts is put after it.
 Result<void> erase_range(rocksdb::DB& db, rocksdb::WriteBatch& batch, const Bytes& from, const Bytes& to) {
   std::vector<Bytes> few;
-  DL_OK(scan_from(db, {}, from, to, [&](BytesView key, BytesView) -> Result<Scan> {
+  auto seen = scan_from(db, {}, from, to, [&](BytesView key, BytesView) -> Result<Scan> {
     few.emplace_back(key);
     return few.size() <= kFewRows ? Scan::kContinue : Scan::kStop;
-  }));
-  if (few.size() > kFewRows) {
+  });
+  const bool damaged = !seen.ok() && seen.error().code == Code::kCorrupt;  // what is there need not be read to go
+  if (!seen.ok() && !damaged) return seen;
+  if (damaged || few.size() > kFewRows) {
     batch.DeleteRange(slice(from), slice(to));
     return {};
   }
@@ -131,6 +133,13 @@ uint64_t Instance::compaction_debt() const {
   return db_->GetIntProperty(rocksdb::DB::Properties::kEstimatePendingCompactionBytes, &bytes) ? bytes : 0;
 }
 
+Result<void> Instance::stop_compacting() {
+  if (!std::exchange(compacting_, false)) return {};
+  auto status = db_->SetOptions({{"disable_auto_compactions", "true"}});
+  if (!status.ok()) return to_error(status);
+  return {};
+}
+
 // Values from 512 bytes on lie in blob files, which tables point into. A blob file goes when nothing points into it, so
 // its living values are moved: of the oldest files first, as many as hold `budget` living bytes, because until the end
 // of the compaction both copies are there.
@@ -142,6 +151,7 @@ Result<bool> Instance::reclaim_blob_files(const Reclaim& plan) {
   auto compact = [&]() -> Result<bool> {
     auto status = db_->CompactRange(options, nullptr, nullptr);
     if (status.IsManualCompactionPaused()) return false;
+    if (status.IsCorruption()) failure_->set_damage(to_error(status));
     if (!status.ok()) return to_error(status);
     return true;
   };

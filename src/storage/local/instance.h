@@ -89,6 +89,11 @@ class Instance {
   // Writes the watermark if it is behind.
   Result<void> flush_watermark();
   std::optional<Error> failure() const { return failure_->get(); }
+  // What a compaction met that cannot be read.
+  std::optional<Error> damage() const { return failure_->damage(); }
+  // Damaged tables stay where they are from now on; flushes go on, and nothing waits for the compactions that are due.
+  // Idempotent; one thread at a time. Errors: kIo.
+  Result<void> stop_compacting();
   uint64_t sequence() const { return tip_.sequence; }
 
  private:
@@ -105,6 +110,7 @@ class Instance {
   std::unique_ptr<rocksdb::DB> db_;
   Tip tip_;
   std::atomic<bool> closing_{false};
+  bool compacting_ = true;
 };
 
 // An instance as a view of its newest state. The instance outlives it, or is held open by it.

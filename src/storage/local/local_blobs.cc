@@ -218,17 +218,40 @@ Result<void> LocalBlobs::read_sealed(const BlobId& blob, const SegmentPlace& at,
   return {};
 }
 
-Result<void> LocalBlobs::verify_bodies(const CheckedFn& fn) const {
+// Bodies in segments, with their lengths, from a row key on; few, so that nothing is held open for long.
+Result<std::vector<std::pair<BlobId, uint64_t>>> LocalBlobs::some_bodies(const Bytes& from) const {
+  constexpr size_t kFew = 256;
+  std::vector<std::pair<BlobId, uint64_t>> out;
   DL_TRY(auto view, rows_.snapshot());
+  DL_OK(view->scan(from, owner_key({}, {}).substr(0, 1), [&](BytesView key, BytesView row) -> Result<Scan> {
+    DL_TRY(auto blob, BlobId::from_bytes(key.substr(1)));
+    DL_TRY(auto place, decode_place(blob, row));
+    out.emplace_back(blob, std::get<SegmentPlace>(place).length);
+    return out.size() < kFew ? Scan::kContinue : Scan::kStop;
+  }));
+  return out;
+}
+
+Result<void> LocalBlobs::verify_bodies(const std::function<Result<void>(uint64_t)>& read_next,
+                                       const CheckedFn& fn) const {
   Bytes slab(kSlabBytes, '\0');
-  return scan_segment_blobs(*view, [&](const BlobId& blob, const SegmentPlace& at) -> Result<void> {
-    Result<void> found;
-    for (uint64_t offset = 0; offset < at.length && found.ok(); offset += kSlabBytes)
-      found = read(blob, offset, slab.data(), static_cast<size_t>(std::min<uint64_t>(kSlabBytes, at.length - offset)));
-    if (!found.ok() && found.error().code == Code::kNotFound) return {};  // freed while we looked
-    fn(sealed_bytes(at.length), found);
-    return {};
-  });
+  for (Bytes from = blob_key(with_home({}, BlobHome::kSegment));;) {
+    DL_TRY(auto bodies, some_bodies(from));
+    if (bodies.empty()) return {};
+    for (const auto& [blob, length] : bodies) {
+      Result<void> found;
+      for (uint64_t offset = 0; offset < length && found.ok(); offset += kSlabBytes) {
+        const size_t n = static_cast<size_t>(std::min<uint64_t>(kSlabBytes, length - offset));
+        DL_OK(read_next(n));
+        found = read(blob, offset, slab.data(), n);
+      }
+      from = blob_key(blob) + '\0';
+      if (found.ok() || found.error().code == Code::kCorrupt)
+        fn(blob, sealed_bytes(length), found);
+      else if (found.error().code != Code::kNotFound)  // freed while we looked
+        return found;
+    }
+  }
 }
 
 void LocalBlobs::finished(const BlobId& blob, const Extent& extent) {

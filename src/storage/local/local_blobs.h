@@ -42,8 +42,9 @@ class LocalBlobs : public BlobStore {
   Result<size_t> reclaim();
   // Opens every slab of every body in segments; fn is told of each blob (its sealed bytes, and what is wrong with it).
   // Errors: what stops the walk.
-  using CheckedFn = std::function<void(uint64_t bytes, const Result<void>& found)>;
-  Result<void> verify_bodies(const CheckedFn& fn) const;
+  // `read` is told of each run of bytes before it is read, and may wait.
+  using CheckedFn = std::function<void(const BlobId& blob, uint64_t bytes, const Result<void>& found)>;
+  Result<void> verify_bodies(const std::function<Result<void>(uint64_t)>& read, const CheckedFn& fn) const;
   const Segments& segments() const { return *segments_; }
   // Copied out since the start.
   uint64_t moved_bodies() const { return moved_bodies_; }
@@ -63,6 +64,7 @@ class LocalBlobs : public BlobStore {
   };
 
   LocalBlobs(LocalPartition& rows, Plan plan) : rows_(rows), plan_(std::move(plan)) {}
+  Result<std::vector<std::pair<BlobId, uint64_t>>> some_bodies(const Bytes& after) const;
   Result<void> read_row(const BlobId& blob, BytesView row, uint64_t offset, char* out, size_t size) const;
   Result<void> read_sealed(const BlobId& blob, const SegmentPlace& at, uint64_t offset, char* out, size_t size) const;
   void finished(const BlobId& blob, const Extent& extent);

@@ -101,6 +101,11 @@ Result<void> LocalPartition::verify_files(const Instance::ReadFn& read, const Ch
   return {};
 }
 
+std::optional<Error> LocalPartition::damage() const {
+  auto open = find_instance();
+  return open ? open->damage() : std::nullopt;
+}
+
 uint64_t LocalPartition::unwritten_bytes() const {
   auto open = find_instance();
   return open ? open->unwritten_bytes() : 0;
@@ -114,6 +119,11 @@ uint64_t LocalPartition::compaction_debt() const {
 Result<bool> LocalPartition::reclaim_space() {
   DL_TRY(auto space, plan_.fs.disk_space(plan_.dir));
   DL_TRY(auto open, instance());
+  // Each try would read up to the damage and give up there; at the next start one compaction tries again.
+  if (open->damage()) {
+    DL_OK(open->stop_compacting());
+    return false;
+  }
   uint64_t unwritten = open->unwritten_bytes();
   uint64_t usable = space.free_bytes > unwritten ? space.free_bytes - unwritten : 0;
   Instance::Reclaim plan;

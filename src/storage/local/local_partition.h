@@ -33,6 +33,8 @@ class LocalPartition : public Partition, private Engine {
   // of what values take is garbage, and limits.least_garbage_bytes. What is written for it takes half of the free space
   // at most. True when something was moved. One thread at a time. Errors: Instance::reclaim_blob_files', kUnavailable.
   Result<bool> reclaim_space();
+  // What of the database was met that cannot be read, while it goes on serving; since it was opened.
+  std::optional<Error> damage() const;
   uint64_t unwritten_bytes() const;  // rows that only memory and the log have
   uint64_t compaction_debt() const;  // as Instance's
   // Ends a running reclaim_space soon; the next one does nothing until the partition is opened again.

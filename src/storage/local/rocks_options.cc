@@ -37,7 +37,12 @@ class NoHealing : public rocksdb::EventListener {
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
     *automatic = false;
   }
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
+    if (reason == rocksdb::BackgroundErrorReason::kCompaction && status->IsCorruption()) {
+      failure_->set_damage(to_error(*status));
+      *status = rocksdb::Status::OK();  // whoever looks after compactions stops them (Instance::stop_compacting)
+      return;
+    }
     failure_->set(to_error(*status));
   }
 
@@ -86,6 +91,16 @@ void set_blob_files(rocksdb::Options& o, const LocalLimits& limits) {
 void InstanceFailure::set(Error failed) {
   std::lock_guard lock(m_);
   if (!failed_) failed_ = std::move(failed);
+}
+
+void InstanceFailure::set_damage(Error met) {
+  std::lock_guard lock(m_);
+  if (!damage_) damage_ = std::move(met);
+}
+
+std::optional<Error> InstanceFailure::damage() const {
+  std::lock_guard lock(m_);
+  return damage_;
 }
 
 std::optional<Error> InstanceFailure::get() const {

@@ -16,15 +16,18 @@ class Status;
 
 namespace dl::storage {
 
-// A background error of an instance: it is over, and never heals itself.
+// A background error of an instance: it is over, and never heals itself. But damage that a compaction met ends
+// nothing: its inputs stay as they are, and all that can be read is served.
 class InstanceFailure {
  public:
   void set(Error failed);
   std::optional<Error> get() const;
+  void set_damage(Error met);
+  std::optional<Error> damage() const;
 
  private:
   mutable std::mutex m_;
-  std::optional<Error> failed_;
+  std::optional<Error> failed_, damage_;
 };
 
 enum class WalMode { kTolerateTail, kPointInTime };

@@ -50,7 +50,7 @@ class Local : public LocalStore {
     }
     return freed;
   }
-  Result<ScrubReport> scrub() override;
+  Result<ScrubReport> scrub(const ScrubHooks& hooks) override;
   uint64_t segment_bytes(std::string_view partition) const override {
     auto it = parts_.find(partition);
     return it == parts_.end() ? 0 : it->second.blobs->segments().live_bytes();
@@ -63,6 +63,10 @@ class Local : public LocalStore {
   uint64_t freed_blobs() const override { return freed_; }
   StoreMemory memory() const override;
   Result<void> health(std::string_view partition) const override;
+  std::optional<Error> damage(std::string_view partition) const override {
+    auto it = parts_.find(partition);
+    return it == parts_.end() ? std::nullopt : it->second.rows->damage();
+  }
   void stop() override;
 
  private:
@@ -155,22 +159,27 @@ Result<void> Local::health(std::string_view partition) const {
   return it->second.rows->health();
 }
 
-Result<ScrubReport> Local::scrub() {
+Result<ScrubReport> Local::scrub(const ScrubHooks& hooks) {
   ScrubReport report;
-  auto damaged = [&](const std::string& name, const std::string& what) {
+  auto damaged = [&](const ScrubFinding& finding) {
     report.damaged++;
-    if (report.damage.size() < kMaxScrubLines) report.damage.push_back(name + ": " + what);
+    if (report.damage.size() < kMaxScrubLines) report.damage.push_back(finding.partition + ": " + finding.what);
+    hooks.found(finding);
   };
   for (auto& [name, part] : parts_) {
-    DL_OK(part.rows->verify_files([](uint64_t) { return Result<void>(); },
-                                  [&](const std::string&, const Result<void>& found) {
-                                    if (!found.ok()) damaged(name, found.error().message);
-                                  }));
-    DL_OK(part.blobs->verify_bodies([&](uint64_t bytes, const Result<void>& found) {
-      report.bodies++;
-      report.bytes += bytes;
-      if (!found.ok()) damaged(name, found.error().message);
+    DL_OK(part.rows->verify_files(hooks.read, [&](const std::string&, const Result<void>& found) {
+      report.files++;
+      if (!found.ok()) damaged({name, found.error().message, {}});
     }));
+    auto bodies =
+        part.blobs->verify_bodies(hooks.read, [&](const BlobId& blob, uint64_t bytes, const Result<void>& found) {
+          report.bodies++;
+          report.bytes += bytes;
+          if (!found.ok()) damaged({name, found.error().message, blob});
+        });
+    if (bodies.ok()) continue;
+    if (bodies.error().code != Code::kCorrupt) return std::move(bodies).error();
+    damaged({name, "bodies in segments were not all read: " + bodies.error().message, {}});
   }
   return report;
 }
@@ -220,6 +229,10 @@ Result<void> LocalLimits::check() const {
   DL_OK(within("storage.inline", inline_limit, 0, kMaxInlineBodyBytes));
   DL_OK(within("storage.cache", cache_bytes, 1u << 20, 1ull << 40));
   return within("storage.write_buffer", write_buffer_bytes, 64u << 10, 1ull << 32);
+}
+
+Result<ScrubReport> LocalStore::scrub() {
+  return scrub({[](uint64_t) { return Result<void>(); }, [](const ScrubFinding&) {}});
 }
 
 void exit_process(const std::string& why) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,12 +44,22 @@ struct StoreMemory {
 
 // What a scrub found.
 struct ScrubReport {
+  uint64_t files = 0;               // tables and blob files
   uint64_t bodies = 0;              // in segments
-  uint64_t bytes = 0;               // of these, sealed
+  uint64_t bytes = 0;               // of bodies, sealed
   uint64_t damaged = 0;             // bodies and files
   std::vector<std::string> damage;  // the first kMaxScrubLines of them, each with its place
 };
 inline constexpr size_t kMaxScrubLines = 100;
+struct ScrubFinding {
+  std::string partition, what;
+  std::optional<BlobId> blob;  // a body in a segment; else a file
+};
+struct ScrubHooks {
+  // Before each run of bytes is read: may wait, so as to bound the rate; an error ends the scrub.
+  std::function<Result<void>(uint64_t bytes)> read;
+  std::function<void(const ScrubFinding&)> found;
+};
 
 // The store in a directory. Background work: one committer a partition, one thread for watermarks, one that frees
 // bodies, one that gives back the space of deleted rows.
@@ -56,8 +68,10 @@ class LocalStore : public Store {
   // Frees at once what is due; a running store does so every second by itself. Returns how many blobs were.
   virtual Result<size_t> reclaim() = 0;
   // Reads everything that is stored and compares it with its checksums: every table and blob file, every slab. Slow;
-  // the store goes on working meanwhile. Errors: kIo, kUnavailable.
-  virtual Result<ScrubReport> scrub() = 0;
+  // the store goes on working meanwhile, and nothing is held open between two runs of bytes. Errors: kIo, kUnavailable,
+  // those of the hooks.
+  virtual Result<ScrubReport> scrub(const ScrubHooks& hooks) = 0;
+  Result<ScrubReport> scrub();  // as fast as it goes
   // How many bytes lie in segments, sealed, of bodies that live. For metrics and tests.
   virtual uint64_t segment_bytes(std::string_view partition) const = 0;
   // Since the start, or now. In memory; any thread.
@@ -67,6 +81,8 @@ class LocalStore : public Store {
   virtual EngineCounters engine() const = 0;
   virtual uint64_t freed_blobs() const = 0;  // since the start
   virtual StoreMemory memory() const = 0;
+  // Part of the partition's database cannot be read. All else is served, but space does not come back. Since the start.
+  virtual std::optional<Error> damage(std::string_view partition) const = 0;
   // Whether a write would be taken. Errors: kIo (it has failed and must be restarted), kUnavailable (closed until the
   // disk has space), kNoSpace (below the reserve).
   virtual Result<void> health(std::string_view partition) const = 0;
