@@ -5,15 +5,12 @@
 #include <tuple>
 
 #include "audit/log.h"
-#include "compute/doctor.h"
 #include "journal/receive.h"
 #include "node/parts.h"
 #include "node/sizing.h"
 
 namespace dl::node {
 namespace {
-
-using api::admin::Finding;
 
 std::string reason_text(journal::Reason reason) {
   switch (reason) {
@@ -125,26 +122,6 @@ Result<std::vector<api::admin::AuditRow>> read_audit(storage::Store& store, cons
   return out;
 }
 
-std::vector<Finding> examine(storage::FileSystem& fs, const std::string& dir, const Settings& settings) {
-  std::vector<Finding> out;
-  for (const auto& check : compute::check_compute(fs)) {
-    auto level = check.ok ? Finding::Level::kOk : check.needed ? Finding::Level::kError : Finding::Level::kWarning;
-    out.push_back({level, check.name, check.finding, check.next});
-  }
-  auto space = fs.disk_space(dir);
-  if (space.ok()) {
-    uint64_t reserve = storage_limits(settings).reserve_bytes(space->total_bytes);
-    bool low = space->free_bytes < reserve;
-    out.push_back(
-        {low ? Finding::Level::kError : Finding::Level::kOk, "disk",
-         std::to_string(space->free_bytes >> 20) + " MiB free of " + std::to_string(space->total_bytes >> 20) + " MiB",
-         low ? "Delete objects or give the disk more space: writes are refused below " + std::to_string(reserve >> 20) +
-                   " MiB."
-             : ""});
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string Node::Parts::name_of(const NodeId& origin) const {
@@ -193,7 +170,7 @@ api::admin::AdminContext Node::Parts::admin_context() {
     }
     return out;
   };
-  c.doctor = [this] { return examine(*world.fs, config.data_dir, config.settings); };
+  c.doctor = [this] { return diagnose(); };
   c.config = [this] { return config_json(config.settings); };
   c.metrics = [this] { return scrape(); };
   c.requests = admin_metrics.get();
@@ -226,6 +203,11 @@ Result<void> Node::Parts::open_admin() {
   pulse = std::make_unique<Pulse>(*store, *world.clock);
   pulse->start();
   census = std::make_unique<Census>(store->partition("default"));
+  scrubber = std::make_unique<Scrubber>(
+      Scrubber::Config{store.get(), &store->partition("control"), world.clock,
+                       config.settings.duration("storage.scrub_interval"), config.settings.size("storage.scrub_rate"),
+                       [this](const storage::ScrubFinding& finding) { damages->note(describe(finding)); }});
+  DL_OK(scrubber->start());
   admin = std::make_unique<api::admin::AdminApi>(admin_context());
   s3 = std::make_unique<api::s3::S3Handler>(
       api::s3::S3Config{identity.region, is_hub(), s3_metrics.get(), admission.get()}, *objects, *gate, *world.random);

@@ -89,6 +89,15 @@ Result<void> Node::Parts::open_control() {
   audit = std::make_unique<audit::Queue>(store->partition("default"), config.settings.number("audit.queue"),
                                          config.settings.size("audit.queue_size"));
   audit->start();
+  damages = std::make_unique<DamageBook>([this](const DamagedThing& thing) {
+    const std::string resource =
+        thing.bucket.empty() ? "arn:demilune:::store/" + thing.place : access::s3_arn(thing.bucket, thing.key);
+    auto author = audit::Author::of_node(identity.node, world.clock->wall(), "node/" + identity.name,
+                                         "demilune:FindDamage", resource);
+    // A full queue: the log has said it, and the next start finds it again.
+    auto told = audit->submit(author.taken_back(thing.name() + ": " + thing.place).record());
+    if (!told.ok()) log_warn("node", "recording damage: {}", told.error().message);
+  });
   principals = std::make_unique<ControlPrincipals>(*control);
   gate::Gate::Config g;
   g.node_name = identity.name;
@@ -204,6 +213,9 @@ Result<void> Node::Parts::open_objects() {
   o.spaces = spaces.get();
   o.waiter = waiter.get();
   o.gate = gate.get();
+  o.damaged = [this](const objects::Damaged& d) {
+    damages->note({d.bucket, d.key, d.version, d.why, world.clock->wall()});
+  };
   o.clock_trust = [] { return format::ClockTrust::kUnknown; };
   objects = std::make_unique<objects::Objects>(std::move(o));
   return {};

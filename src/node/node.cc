@@ -167,6 +167,7 @@ void Node::Parts::stop() {
   upkeep_signal.stop();
   upkeep.join();
   if (pulse) pulse->stop();
+  if (scrubber) scrubber->stop();
   if (data_server) data_server->stop();
   if (admin_server) admin_server->stop();
   if (bridge) bridge->stop();

@@ -114,6 +114,26 @@ void Node::Parts::collect_store() {
       .set(std::max<int64_t>(0, age.count() / 1000));
 }
 
+void Node::Parts::collect_damage() {
+  auto& m = *metrics;
+  m.gauge("demilune_damaged", "Damaged versions, bodies and files that were met since the start")
+      .set(whole(damages->count()));
+  for (const auto& name : store->partition_names())
+    m.gauge("demilune_store_damaged",
+            "1 when part of the database cannot be read: the rest is served, space does not "
+            "come back",
+            {{"partition", name}})
+        .set(store->damage(name).has_value());
+  advance(m.counter("demilune_scrub_bytes_total", "Bytes that were read to find damage"), scrubber->bytes());
+  m.gauge("demilune_scrub_running", "1 while a scrub reads").set(scrubber->running());
+  auto last = scrubber->last();
+  if (!last) return;
+  m.gauge("demilune_scrub_findings", "Damaged bodies and files that the last whole scrub found")
+      .set(whole(last->findings));
+  m.gauge("demilune_scrub_finished_timestamp_seconds", "When the last whole scrub ended, in seconds since 1970")
+      .set(last->when.time_since_epoch().count() / 1000);
+}
+
 void Node::Parts::collect_links() {
   auto& m = *metrics;
   for (const auto& link : sync_admin->links()) {
@@ -197,6 +217,7 @@ std::string Node::Parts::scrape() {
               {{"version", config.version}, {"role", is_hub() ? "hub" : "device"}})
       .set(1);
   collect_store();
+  collect_damage();
   collect_links();
   collect_jobs();
   collect_process();

@@ -17,12 +17,14 @@
 #include "net/http_server.h"
 #include "node/admin_parts.h"
 #include "node/census.h"
+#include "node/damage_book.h"
 #include "node/identity.h"
 #include "node/node.h"
 #include "node/notifier.h"
 #include "node/object_access.h"
 #include "node/principals.h"
 #include "node/pulse.h"
+#include "node/scrubber.h"
 #include "node/sealer.h"
 #include "node/spaces.h"
 #include "node/workload_bridge.h"
@@ -68,6 +70,7 @@ struct Node::Parts {
   std::unique_ptr<NodeSpaces> spaces;
   std::unique_ptr<control::Control> control;
   std::unique_ptr<audit::Queue> audit;
+  std::unique_ptr<DamageBook> damages;
   std::unique_ptr<ControlPrincipals> principals;
   std::unique_ptr<gate::Gate> gate;
   std::unique_ptr<gate::Admission> admission;
@@ -99,6 +102,7 @@ struct Node::Parts {
   std::unique_ptr<api::RequestMetrics> s3_metrics, admin_metrics;
   std::unique_ptr<Pulse> pulse;
   std::unique_ptr<Census> census;
+  std::unique_ptr<Scrubber> scrubber;
   std::mutex collecting;                            // one scrape at a time
   std::optional<api::admin::SyncStatus> last_sync;  // of the last scrape that asked
   MonoTime last_sync_at{};
@@ -134,6 +138,7 @@ struct Node::Parts {
   std::optional<WallTime> hub_heard() const;
   void keep_contact();
   void collect_store();
+  void collect_damage();
   void collect_links();
   void collect_jobs();
   void collect_process();
@@ -141,6 +146,10 @@ struct Node::Parts {
   void collect_admission();  // limit_metrics.cc
   api::admin::AdminContext admin_context();
   std::string name_of(const NodeId& origin) const;
+  // doctor.cc
+  std::vector<api::admin::Finding> diagnose() const;
+  api::admin::Finding scrub_finding() const;
+  DamagedThing describe(const storage::ScrubFinding& finding) const;
 };
 
 }  // namespace dl::node
