@@ -12,9 +12,18 @@ from tests.support import sigv4
 LANES = 4
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--full-seconds", type=int, default=4, help="how long a disk stays full under load (full run: 3600)")
+
+
+def pytest_collection_modifyitems(config, items):
     for item in items:
-        item.add_marker(pytest.mark.timeout(240))
+        item.add_marker(pytest.mark.timeout(240 + 2 * config.getoption("full_seconds", 4)))
+
+
+@pytest.fixture
+def full_seconds(request):
+    return request.config.getoption("full_seconds", 4)
 
 
 class Ledger:

@@ -21,6 +21,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -216,6 +217,7 @@ def main():
     if missing := why_not(options.fs):
         print(f"images: NOT TESTED: power cuts on {options.fs} need {missing}")
         return NOT_TESTED
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing stays mounted
     replay = (f"python3 tests/power/images.py --fs {options.fs} --images {options.images} --rounds {options.rounds} "
               f"--seed {options.seed} --plant {options.plant}")
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
