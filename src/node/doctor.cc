@@ -4,6 +4,7 @@
 #include "compute/doctor.h"
 #include "journal/check.h"
 #include "node/parts.h"
+#include "node/sizing.h"
 #include "storage/blob_rows.h"
 
 // What `demilune doctor` says of a running node: each thing with what to do next.
@@ -40,10 +41,10 @@ Finding key_finding(storage::FileSystem& fs, const std::string& dir) {
   return {Level::kOk, "keys", "keys/root and keys/ring are there", ""};
 }
 
-Finding space_finding(storage::FileSystem& fs, const std::string& dir, uint64_t buffered) {
+Finding space_finding(storage::FileSystem& fs, const std::string& dir, const Settings& settings, uint64_t buffered) {
   auto space = fs.disk_space(dir);
   if (!space.ok()) return {Level::kError, "disk", space.error().message, "See why the system refuses to tell."};
-  const uint64_t reserve = storage::LocalLimits{}.reserve_bytes(space->total_bytes) + buffered;
+  const uint64_t reserve = storage_limits(settings).reserve_bytes(space->total_bytes) + buffered;
   const bool low = space->free_bytes < reserve;
   return {low ? Level::kError : Level::kOk, "disk",
           std::to_string(space->free_bytes >> 20) + " MiB free of " + std::to_string(space->total_bytes >> 20) +
@@ -60,7 +61,7 @@ std::vector<Finding> Node::Parts::diagnose() const {
                    : check.needed ? Level::kError
                                   : Level::kWarning,
                    check.name, check.finding, check.next});
-  out.push_back(space_finding(*world.fs, config.data_dir, store->memory().buffer_bytes));
+  out.push_back(space_finding(*world.fs, config.data_dir, config.settings, store->memory().buffer_bytes));
   out.push_back(clock_finding());
   out.push_back(key_finding(*world.fs, config.data_dir));
 

@@ -28,6 +28,7 @@ void Node::Parts::collect_limits() {
   used("audit.queue", audit->queued());
   used("audit.queue_size", audit->queued_bytes());
   used("storage.cache", store->memory().cache_bytes);
+  used("objects.cache", read_cache->stats().bytes);
   uint64_t waiting = 0;
   for (const auto& name : store->partition_names())
     waiting = std::max(waiting, store->meter(name).waiting.load(std::memory_order_relaxed));

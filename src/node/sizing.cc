@@ -74,6 +74,7 @@ std::vector<MemoryTerm> memory_budget(const Settings& settings) {
   std::vector<MemoryTerm> out;
   out.push_back({"program", kProgramBytes, "the program without load"});
   out.push_back({"block cache", settings.size("storage.cache"), "storage.cache"});
+  out.push_back({"read cache", settings.size("objects.cache"), "objects.cache"});
   out.push_back({"write buffers", kPartitions * kWriteBuffers * settings.size("storage.write_buffer"),
                  fmt::format("{} partitions x {} x storage.write_buffer", kPartitions, kWriteBuffers)});
   // The rows of a group, and the batch they are written with; the last step that joins may be as large as a step can.
