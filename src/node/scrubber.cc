@@ -1,6 +1,7 @@
 #include "node/scrubber.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/log.h"
 #include "format/keys.h"
@@ -8,8 +9,8 @@
 namespace dl::node {
 namespace {
 
-constexpr Millis kSettle{60'000};      // after a start, and after a reading that could not be ended
-constexpr uint64_t kMaxWaitBytes = 1;  // a rate of 0 would never end
+constexpr Millis kSettle{60'000};   // after a start, and after a reading that could not be ended
+constexpr uint64_t kLeastRate = 1;  // a rate of 0 would never end
 
 Bytes row_key() { return Bytes(1, static_cast<char>(format::RowType::kTable)) + "node/scrub"; }
 
@@ -22,8 +23,8 @@ Result<Scrubber::Finished> decode(BytesView row) {
 }  // namespace
 
 std::chrono::nanoseconds Pace::wait_for(uint64_t bytes, MonoTime now) {
-  const auto takes = std::chrono::nanoseconds(
-      static_cast<int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(std::max(rate_, kMaxWaitBytes))));
+  const auto takes = std::chrono::nanoseconds(static_cast<int64_t>(
+      std::ceil(static_cast<double>(bytes) * 1e9 / static_cast<double>(std::max(rate_, kLeastRate)))));
   const MonoTime begin = std::max(free_, now);
   free_ = begin + std::chrono::duration_cast<MonoTime::duration>(takes);
   return begin - now;

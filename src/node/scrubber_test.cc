@@ -38,10 +38,13 @@ TEST_CASE("a scrub tells each damaged body once, and when it ended outlives a st
   SeededRandom random(1);
   storage::LocalLimits limits;
   limits.reserve_percent = 0;
-  auto opened = storage::open_local_store(disk, "/data", {{"default", Bytes(32, 'k'), Bytes(32, 'b')}}, clock, random,
-                                          limits, [](const std::string&) {});
-  REQUIRE(opened.ok());
-  auto& store = **opened;
+  auto open = [&] {
+    return storage::open_local_store(disk, "/data", {{"default", Bytes(32, 'k'), Bytes(32, 'b')}}, clock, random,
+                                     limits, [](const std::string&) {})
+        .value();
+  };
+  auto opened = open();
+  auto& store = *opened;
   auto writer = store.blobs("default").create(300'000);
   REQUIRE(writer.ok());
   REQUIRE((*writer)->append(random.bytes(300'000)).ok());
@@ -68,11 +71,15 @@ TEST_CASE("a scrub tells each damaged body once, and when it ended outlives a st
     CHECK(scrubber.last()->bodies == 1);
     CHECK(scrubber.last()->findings == 0);
   }
+  opened.reset();
   const std::string segment = "/data/segments/default/00000001.seg";
   Bytes content = disk.content(segment);
   content[100'000] = static_cast<char>(content[100'000] ^ 1);
   disk.set_content(segment, content);
   clock.advance(Millis(5'000));
+  opened = open();
+  config.store = opened.get();
+  config.partition = &opened->partition("default");
   Scrubber again(config);
   REQUIRE(again.start().ok());
   CHECK(again.last()->findings == 0);  // the one before
