@@ -15,8 +15,8 @@ cmd_crash() {
   cmd_build release storage_crash storage_flip storage_posix storage_image
   local dir=build/release/src/storage failed=0
   if [ -z "$images" ]; then
-    "$dir/storage_crash" --mode cut --cuts "$cuts" --seed "$seed" || failed=1
-    "$dir/storage_crash" --mode every --cuts "$cuts" --seed "$seed" || failed=1
+    crash_on_all_cores "$dir/storage_crash" cut "$cuts" "$seed" || failed=1
+    crash_on_all_cores "$dir/storage_crash" every "$cuts" "$seed" || failed=1
     "$dir/storage_crash" --mode eio --cuts "$((cuts / 5 + 1))" --seed "$seed" || failed=1
     "$dir/storage_crash" --mode enospc --cuts "$((cuts / 5 + 1))" --seed "$seed" || failed=1
     "$dir/storage_crash" --mode errno --cuts 0 --seed "$seed" || failed=1
@@ -25,6 +25,18 @@ cmd_crash() {
     images=$((cuts / 50 + 1))
   fi
   STORAGE_IMAGE="$dir/storage_image" power_images "$images" "$seed" "${systems[@]}" || failed=1
+  return "$failed"
+}
+
+# A campaign in as many processes as there are cores, each with a seed of its own.
+crash_on_all_cores() { # PROGRAM MODE CUTS SEED
+  local cores started=() failed=0 one
+  cores=$(nproc)
+  for ((one = 0; one < cores; one++)); do
+    "$1" --mode "$2" --cuts "$(($3 / cores + 1))" --seed "$(($4 + one * 1000000))" &
+    started+=($!)
+  done
+  for one in "${started[@]}"; do wait "$one" || failed=1; done
   return "$failed"
 }
 

@@ -143,7 +143,7 @@ class Kill:
         return sum(worker.acknowledged for worker in self.workers)
 
 
-def main(make=Kill, about=__doc__, script="kill.py"):
+def main(make=Kill, about=__doc__, script="kill.py", keep=" --keep DIR"):
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
@@ -158,10 +158,10 @@ def main(make=Kill, about=__doc__, script="kill.py"):
     try:
         kill.run()
     except Loss as loss:
-        print(f"LOST after {kill.total()} acknowledged writes: {loss}\nreplay: {replay} --keep DIR")
+        print(f"LOST after {kill.total()} acknowledged writes: {loss}\nreplay: {replay}{keep}")
         return 0 if options.expect_loss else 1
     except Exception:
-        print(f"failed; replay: {replay} --keep DIR\n{kill.node.log_tail()}")
+        print(f"failed; replay: {replay}{keep}\n{kill.node.log_tail()}")
         raise
     finally:
         kill.close()

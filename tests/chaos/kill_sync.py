@@ -28,6 +28,8 @@ class KillSync(Kill):
     buckets = [(BUCKET, False)]
 
     def make_node(self):
+        if self.options.objects or self.options.keep:
+            raise SystemExit("kill_sync: --objects and --keep are options of kill.py")
         self.hub = Node().start()
         return Device(self.hub, "kite")
 
@@ -72,4 +74,4 @@ class KillSync(Kill):
 
 
 if __name__ == "__main__":
-    sys.exit(main(KillSync, __doc__, "kill_sync.py"))
+    sys.exit(main(KillSync, __doc__, "kill_sync.py", keep=""))
