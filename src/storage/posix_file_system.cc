@@ -69,13 +69,17 @@ class PosixReadFile : public ReadFile {
   PosixReadFile(int fd, const std::string& path) : file_(fd, path) {}
 
   Result<size_t> read_at(uint64_t offset, char* out, size_t size) const override {
-    const int flags = NoWait::wanted() ? RWF_NOWAIT : 0;
+    const bool no_wait = NoWait::wanted();
     size_t done = 0;
     while (done < size) {
+      const auto at = static_cast<off_t>(offset + done);
       iovec to{out + done, size - done};
-      ssize_t n = retried([&] { return ::preadv2(file_.fd(), &to, 1, static_cast<off_t>(offset + done), flags); });
+      ssize_t n = retried([&] {
+        return no_wait ? ::preadv2(file_.fd(), &to, 1, at, RWF_NOWAIT)
+                       : ::pread(file_.fd(), out + done, size - done, at);
+      });
       // EOPNOTSUPP: a file system that cannot tell; there every read goes to a thread that may wait.
-      if (n < 0 && flags != 0 && (errno == EAGAIN || errno == EOPNOTSUPP)) return would_wait(file_.path());
+      if (n < 0 && no_wait && (errno == EAGAIN || errno == EOPNOTSUPP)) return would_wait(file_.path());
       if (n < 0) return errno_error("reading", file_.path());
       if (n == 0) break;
       done += static_cast<size_t>(n);
