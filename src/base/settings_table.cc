@@ -45,7 +45,7 @@ constexpr SettingInfo kSettings[] = {
     {"listen.insecure_http", kText, "", "ADDRESS:PORT of a plain S3 listener, on loopback only; empty: none."},
     {"listen.link", kText, "", "ADDRESS:PORT of the device link; empty: 7445 at a hub, none at a device."},
     {"log.level", kText, "info", "What is told.", "debug|info|warn|error"},
-    {"objects.cache", kSize, "16MiB", "Memory for small objects, and what describes objects, that were read; 0: none.",
+    {"objects.cache", kSize, "32MiB", "Memory for small objects, and what describes objects, that were read; 0: none.",
      "0..1TiB"},
     {"registry.max_entries", kNumber, "2000000", "Files of all layers of one image.", "1..100000000"},
     {"registry.max_image", kSize, "16GiB", "All parts of one image.", "1MiB..5TiB"},
