@@ -31,6 +31,7 @@ Result<void> spawn_result(std::exception_ptr failure, Result<void> result) {
 }
 
 // Waits return kCancelled instead of throwing, so that the callers' clean-up runs as ordinary code.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the scope holds it
 Task<void> scoped(std::shared_ptr<SpawnScope> /*kept alive*/, std::function<Task<void>()>& body) {
   co_await asio::this_coro::throw_if_cancelled(false);
   co_return co_await body();
@@ -194,6 +195,7 @@ Result<void> Runtime::run(std::function<Task<void>()> body) {
   return std::move(*outcome->result);
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives its coroutines
 Task<void> run_blocking(Runtime& runtime, std::function<Result<void>()> work) {
   if (co_await cancelled()) co_return cancelled_error();
   auto executor = co_await asio::this_coro::executor;
@@ -219,6 +221,7 @@ Task<void> run_blocking(Runtime& runtime, std::function<Result<void>()> work) {
       asio::use_awaitable, &runtime.impl().pool_, std::move(work), executor);
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives its coroutines
 Task<void> spawn_here(Runtime& runtime, std::function<Task<void>()> body, std::function<void(Result<void>)> done) {
   if (co_await cancelled()) co_return cancelled_error();
   auto& impl = runtime.impl();
