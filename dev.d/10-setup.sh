@@ -4,7 +4,8 @@ BUILD_PACKAGES="clang-19 lld-19 llvm-19 libclang-rt-19-dev cmake ninja-build cca
   libtomlplusplus-dev libcli11-dev libzstd-dev libarchive-dev libisal-dev libprotobuf-dev protobuf-compiler
   libsystemd-dev libmimalloc-dev"
 TEST_PACKAGES="clang-tidy-19 clang-format-19 doctest-dev librapidcheck-dev python3 python3-venv openssl procps curl iproute2
-  strace python3-boto3 awscli rclone restic s3cmd skopeo busybox-static crun conmon jq"
+  strace python3-boto3 awscli rclone restic s3cmd skopeo busybox-static crun conmon jq
+  nbdkit nbdkit-plugin-python libnbd-bin fuse3 xfsprogs e2fsprogs"
 
 cmd_setup() {
   local missing=() sudo=""

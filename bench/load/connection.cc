@@ -1,10 +1,10 @@
 #include "bench/load/connection.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,7 +18,8 @@
 namespace dl::bench {
 namespace {
 
-constexpr long kWait = -1, kBroken = -2;  // beside counts of bytes
+constexpr long kWait = -1, kBroken = -2;     // beside counts of bytes
+constexpr size_t kSentTogether = 16 * 1024;  // a body up to this goes with its head, in one call
 
 long plain_result(ssize_t n) {
   if (n > 0) return n;
@@ -43,12 +44,14 @@ SSL_CTX* make_tls() {
 Connection::Connection(const Target& target, SSL_CTX* tls) {
   fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd_ < 0) fail(std::string("no socket: ") + std::strerror(errno));
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(target.port);
-  if (::inet_pton(AF_INET, target.host.c_str(), &to.sin_addr) != 1) fail("not an IPv4 address: " + target.host);
-  if (::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
-    fail("no connection to " + target.address() + ": " + std::strerror(errno));
+  addrinfo how{}, *to = nullptr;
+  how.ai_family = AF_INET;
+  how.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  if (::getaddrinfo(target.host.c_str(), std::to_string(target.port).c_str(), &how, &to) != 0)
+    fail("not an IPv4 address: " + target.host);
+  const int refused = ::connect(fd_, to->ai_addr, to->ai_addrlen) == 0 ? 0 : errno;
+  ::freeaddrinfo(to);
+  if (refused != 0) fail("no connection to " + target.address() + ": " + std::strerror(refused));
   int on = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (tls != nullptr) {
@@ -87,26 +90,21 @@ std::string Connection::cipher() const { return ssl_ == nullptr ? "" : SSL_get_c
 void Connection::send(std::string head, std::string_view body, Answer::Want want) {
   head_ = std::move(head);
   body_ = body;
+  if (body.size() <= kSentTogether) {
+    head_ += body;
+    body_ = {};
+  }
   sent_ = 0;
   answer_.begin(want);
 }
 
 // What is left of head and body; a count of bytes, kWait or kBroken.
 long Connection::write_bytes() {
-  bool in_head = sent_ < head_.size();
-  size_t of_body = in_head ? 0 : sent_ - head_.size();
-  if (ssl_ != nullptr) {
-    std::string_view part = in_head ? std::string_view(head_).substr(sent_) : body_.substr(of_body);
-    return tls_result(ssl_, SSL_write(ssl_, part.data(), static_cast<int>(part.size())));
-  }
-  iovec parts[2] = {};
-  int count = 0;
-  if (in_head) parts[count++] = {head_.data() + sent_, head_.size() - sent_};
-  parts[count++] = {const_cast<char*>(body_.data()) + of_body, body_.size() - of_body};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = static_cast<size_t>(count);
-  return plain_result(::sendmsg(fd_, &message, MSG_NOSIGNAL));
+  const bool in_head = sent_ < head_.size();
+  std::string_view part = in_head ? std::string_view(head_).substr(sent_) : body_.substr(sent_ - head_.size());
+  if (ssl_ != nullptr) return tls_result(ssl_, SSL_write(ssl_, part.data(), static_cast<int>(part.size())));
+  const int more = in_head && !body_.empty() ? MSG_MORE : 0;
+  return plain_result(::send(fd_, part.data(), part.size(), MSG_NOSIGNAL | more));
 }
 
 Connection::Io Connection::write_some() {

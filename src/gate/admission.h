@@ -19,7 +19,7 @@ namespace dl::gate {
 
 class Pass;
 
-// Who is worked for now, who waits, who is sent away: so that memory and latency stay bounded and no principal crowds
+// Which requests run, which wait, which are refused: so that memory and latency stay bounded and no principal crowds
 // the others out, however many connections it has.
 //
 // A bounded number of requests runs. The others wait, each behind those of its own principal, and the principals take

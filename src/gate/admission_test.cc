@@ -10,11 +10,7 @@
 
 #include "base/thread.h"
 
-using namespace dl;
-using gate::Admission;
-using gate::Pass;
-using gate::Turn;
-
+namespace dl::gate {
 namespace {
 
 struct Bed {
@@ -201,3 +197,5 @@ TEST_CASE("many threads: never more than may run, everybody gets a turn, nothing
   auto use = admission.use();
   CHECK(use.running + use.waiting + use.lasting == 0);
 }
+
+}  // namespace dl::gate

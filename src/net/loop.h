@@ -38,6 +38,7 @@ class SpawnScope : public std::enable_shared_from_this<SpawnScope> {
  private:
   friend struct Runtime::Impl;
   void launch(std::function<void()> ended);
+  static Task<void> run(std::shared_ptr<SpawnScope> scope);  // keeps it until the end
   Loop& loop_;
   std::function<Task<void>()> body_;
   std::function<void(Result<void>)> done_;

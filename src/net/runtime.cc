@@ -30,13 +30,6 @@ Result<void> spawn_result(std::exception_ptr failure, Result<void> result) {
   }
 }
 
-// Waits return kCancelled instead of throwing, so that the callers' clean-up runs as ordinary code.
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the scope holds it
-Task<void> scoped(std::shared_ptr<SpawnScope> /*kept alive*/, std::function<Task<void>()>& body) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  co_return co_await body();
-}
-
 // Tells whether an io_context is still there, so that a late completion from a foreign thread may knock.
 class LoopDoor : public asio::execution_context::service {
  public:
@@ -88,8 +81,14 @@ void SpawnScope::cancel() {
   asio::post(loop_.io, [self = shared_from_this()] { self->signal_.emit(asio::cancellation_type::terminal); });
 }
 
+// Waits return kCancelled instead of throwing, so that the callers' clean-up runs as ordinary code.
+Task<void> SpawnScope::run(std::shared_ptr<SpawnScope> scope) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_return co_await scope->body_();
+}
+
 void SpawnScope::launch(std::function<void()> ended) {
-  asio::co_spawn(loop_.io, scoped(shared_from_this(), body_),
+  asio::co_spawn(loop_.io, run(shared_from_this()),
                  asio::bind_cancellation_slot(signal_.slot(), [self = shared_from_this(), ended = std::move(ended)](
                                                                   std::exception_ptr failure, Result<void> result) {
                    auto done = std::move(self->done_);
@@ -195,16 +194,17 @@ Result<void> Runtime::run(std::function<Task<void>()> body) {
   return std::move(*outcome->result);
 }
 
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives its coroutines
-Task<void> run_blocking(Runtime& runtime, std::function<Result<void>()> work) {
+namespace {
+
+Task<void> run_on(ThreadPool* pool, std::function<Result<void>()> work) {
   if (co_await cancelled()) co_return cancelled_error();
   auto executor = co_await asio::this_coro::executor;
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<void>)>(
-      [](auto handler, ThreadPool* pool, std::function<Result<void>()> job, asio::any_io_executor home) {
+      [](auto handler, ThreadPool* to, std::function<Result<void>()> job, asio::any_io_executor home) {
         // The guard keeps the loop alive; the handler is shared because a full pool refuses the job.
         auto guard = asio::make_work_guard(home);
         auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-        auto submitted = pool->submit([resume, guard, job = std::move(job)]() mutable {
+        auto submitted = to->submit([resume, guard, job = std::move(job)]() mutable {
           Result<void> r = job();
           job = nullptr;
           asio::post(guard.get_executor(), [resume = std::move(resume), r = std::move(r)]() mutable {
@@ -218,19 +218,28 @@ Task<void> run_blocking(Runtime& runtime, std::function<Result<void>()> work) {
           h(std::move(r));
         });
       },
-      asio::use_awaitable, &runtime.impl().pool_, std::move(work), executor);
+      asio::use_awaitable, pool, std::move(work), executor);
 }
 
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives its coroutines
-Task<void> spawn_here(Runtime& runtime, std::function<Task<void>()> body, std::function<void(Result<void>)> done) {
+Task<void> spawn_on_this_loop(Runtime::Impl* impl, std::function<Task<void>()> body,
+                              std::function<void(Result<void>)> done) {
   if (co_await cancelled()) co_return cancelled_error();
-  auto& impl = runtime.impl();
-  for (size_t i = 0; i < impl.loops_.size(); i++)
-    if (impl.loop(i).io.get_executor().running_in_this_thread()) {
-      impl.spawn_on(i, std::move(body), std::move(done));
+  for (size_t i = 0; i < impl->loops_.size(); i++)
+    if (impl->loop(i).io.get_executor().running_in_this_thread()) {
+      impl->spawn_on(i, std::move(body), std::move(done));
       co_return Result<void>();
     }
   co_return error(Code::kInternal, "spawn_here() was called outside the runtime's loops");
+}
+
+}  // namespace
+
+Task<void> run_blocking(Runtime& runtime, std::function<Result<void>()> work) {
+  return run_on(&runtime.impl().pool_, std::move(work));
+}
+
+Task<void> spawn_here(Runtime& runtime, std::function<Task<void>()> body, std::function<void(Result<void>)> done) {
+  return spawn_on_this_loop(&runtime.impl(), std::move(body), std::move(done));
 }
 
 Task<void> sleep_for(Millis duration) {
