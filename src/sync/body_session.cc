@@ -372,7 +372,17 @@ Result<void> BodySession::send(Frames& out) {
     if (!first_) first_ = order_.front();
     auto& o = outgoing_.at(order_.front());
     size_t before = out.size();
-    DL_OK(send_some(o, out));
+    auto sent = send_some(o, out);
+    if (!sent.ok() && sent.error().code == Code::kCorrupt) {
+      // It may come from another node, or be whole again after a repair; the others need not wait for that.
+      const RecordHash record = o.record;
+      log_warn("sync", "a body that {} asks for cannot be given: {}", peer_.name, sent.error().message);
+      out.emplace_back(no_more(record));
+      give_up_outgoing(record);
+      stuck = 0;
+      continue;
+    }
+    DL_OK(sent);
     stuck = out.size() == before ? stuck + 1 : 0;
     order_.pop_front();
     if (!o.finished) order_.push_back(o.record);

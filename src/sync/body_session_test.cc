@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "storage/blob_rows.h"
 #include "sync/limits.h"
 #include "sync/testing/trio.h"
 
@@ -117,6 +118,37 @@ TEST_CASE("a body with a wrong byte is refused, the session lives and others arr
     CHECK(!t.to_a.ended);
     CHECK(t.a.node.read("bad") == "~");
     CHECK(t.a.node.read("good") == body_of(size, 2));
+    t.to_a.connect();  // a new session asks again
+    REQUIRE(run({&t.to_a}));
+    CHECK(t.a.node.read("bad") == bad);
+  }
+}
+
+TEST_CASE("a body that is damaged where it lies is not given, the session lives and others arrive") {
+  for (size_t size : {size_t{1000}, size_t{2'500'000}}) {
+    CAPTURE(size);
+    Trio t;
+    const Bytes bad = body_of(size, 1);
+    t.hub.node.put("bad", bad);
+    t.hub.node.put("good", body_of(size, 2));
+    const auto version = *t.hub.node.key("bad").current;
+    REQUIRE(!version.body.empty());
+    const Bytes row = storage::blob_key(version.body.back().blob);
+    const Bytes whole = **t.hub.node.partition().get(row);
+    auto put_row = [&](const Bytes& value) {
+      auto done = t.hub.node.step([&](storage::Batch& batch) -> Result<void> {
+        batch.put(row, value);
+        return {};
+      });
+      REQUIRE(done.ok());
+    };
+    put_row("\x7f");
+    t.to_a.connect();
+    REQUIRE(run({&t.to_a}));
+    CHECK(!t.to_a.ended);
+    CHECK(t.a.node.read("bad") == "~");
+    CHECK(t.a.node.read("good") == body_of(size, 2));
+    put_row(whole);
     t.to_a.connect();  // a new session asks again
     REQUIRE(run({&t.to_a}));
     CHECK(t.a.node.read("bad") == bad);
