@@ -64,14 +64,15 @@ Task<size_t> Observed::Reader::read(char* out, size_t size) {
 }
 
 Task<void> Observed::Writer::send(net::HttpResponse response, std::optional<uint64_t> content_length) {
+  if (pass && response.body.size() >= kCarried) DL_CO_OK(pass->carry(response.body.size()));
   status = response.status;
   bytes += response.body.size();
   co_return co_await inner_.send(std::move(response), content_length);
 }
 
 Task<void> Observed::Writer::start(int code, net::HttpHeaders headers, std::optional<uint64_t> content_length) {
+  if (pass && content_length.value_or(kCarried) >= kCarried) DL_CO_OK(pass->carry(content_length.value_or(kCarried)));
   status = code;
-  if (pass && content_length.value_or(kCarried) >= kCarried) pass->carry(content_length.value_or(kCarried));
   co_return co_await inner_.start(code, std::move(headers), content_length);
 }
 

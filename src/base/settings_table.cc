@@ -8,7 +8,8 @@ using enum SettingType;
 // One row a setting, sorted: key, type, default, what it is, range. docs/settings.md is made from it.
 constexpr SettingInfo kSettings[] = {
     {"admission.bodies", kSize, "256MiB",
-     "Memory for bodies on their way in or out, 256 KiB each at most; more get 503, and no principal gets more than "
+     "Memory for bodies on their way in, and as much for those out, 256 KiB each at most; more get 503, and no "
+     "principal gets more than "
      "four "
      "times what it leaves free.",
      "1MiB..1TiB"},

@@ -26,7 +26,7 @@ Admission::Admission(const Limits& limits, const Clock& clock, std::function<Mil
 
 Admission::Use Admission::use() const {
   std::lock_guard lock(m_);
-  return {running_, waiting_, lasting_, body_bytes_, principals_.size()};
+  return {running_, waiting_, lasting_, body_bytes_, answer_bytes_, principals_.size()};
 }
 
 Error Admission::refuse(Refused why) {
@@ -91,60 +91,74 @@ std::deque<Admission::Granted> Admission::grant(MonoTime now) {
   return out;
 }
 
+void Admission::drop(Pass* pass) {
+  if (pass->state_ == Pass::State::kRunning) {
+    running_list_.remove(pass);
+    running_--;
+  } else if (pass->state_ == Pass::State::kLasting) {
+    lasting_--;
+  } else {
+    pass->who_->queue.remove(pass);
+    pass->who_->waiting--;
+    waiting_--;
+    if (!pass->who_->queue.first) std::erase(turns_, pass->who_);
+  }
+  pass->state_ = Pass::State::kNone;
+  pass->who_->held--;
+  pass->who_->body_bytes -= pass->body_;
+  pass->who_->answer_bytes -= pass->answer_;
+  body_bytes_ -= pass->body_;
+  answer_bytes_ -= pass->answer_;
+  pass->who_ = nullptr;
+}
+
 void Admission::leave(Pass* pass) {
   std::deque<Granted> granted;
   {
     std::lock_guard lock(m_);
-    if (pass->state_ == Pass::State::kRunning) {
-      running_list_.remove(pass);
-      running_--;
-    } else if (pass->state_ == Pass::State::kLasting) {
-      lasting_--;
-    } else {
-      pass->who_->queue.remove(pass);
-      pass->who_->waiting--;
-      waiting_--;
-      if (!pass->who_->queue.first) std::erase(turns_, pass->who_);
-    }
-    pass->state_ = Pass::State::kNone;
-    pass->who_->held--;
-    pass->who_->body_bytes -= pass->body_;
-    body_bytes_ -= pass->body_;
+    drop(pass);
     if (waiting_ > 0) granted = grant(clock_.mono());
   }
   for (auto& one : granted) one({});
 }
 
-Result<Turn> Pass::ask(std::string_view principal, Kind kind, uint64_t body, MonoTime now) {
-  if (!admission_) return Turn::kRuns;
-  DL_REQUIRE(state_ == State::kNone, "a pass asks once");
-  Admission& a = *admission_;
-  const auto& limits = a.limits_;
-  body = std::min(body, Admission::kBodyBytes);
-  if (kind == Kind::kWrite && limits.commit_age > Millis(0) && a.commit_age_(now) > limits.commit_age)
-    return a.refuse(Admission::Refused::kCommits);
-  std::lock_guard lock(a.m_);
-  auto& who = a.principal(principal);
+Result<Turn> Admission::let_in(Pass* pass, std::string_view name, uint64_t body, MonoTime now) {
+  auto& who = principal(name);
   // Bodies of a row's size are no more than what the connection holds anyway.
-  if (body >= Admission::kBodyBytes / 16 &&
-      !Admission::fits(who.body_bytes + body, a.body_bytes_ + body, limits.body_bytes))
-    return a.refuse(Admission::Refused::kBodies);
-  if (a.running_ >= limits.running) a.end_leases(now);
-  // Nobody waits while turns are free: grant() sees to it whenever one becomes so, and here.
-  const bool runs = a.running_ < limits.running && a.waiting_ == 0;
-  if (!runs && !Admission::fits(who.waiting + 1, a.waiting_ + 1, limits.waiting))
-    return a.refuse(Admission::Refused::kWaitingRoom);
-  who_ = &who;
+  if (body >= kBodyBytes / 16 && !fits(who.body_bytes + body, body_bytes_ + body, limits_.body_bytes))
+    return refuse(Refused::kBodies);
+  const bool runs = running_ < limits_.running;  // nobody waits then: grant() saw to it
+  if (!runs && !fits(who.waiting + 1, waiting_ + 1, limits_.waiting)) return refuse(Refused::kWaitingRoom);
+  pass->who_ = &who;
   who.held++;
-  body_ = body;
+  pass->body_ = body;
   who.body_bytes += body;
-  a.body_bytes_ += body;
-  since_ = now;
+  body_bytes_ += body;
+  pass->since_ = now;
   if (runs)
-    a.run(this, now);
+    run(pass, now);
   else
-    a.wait(this);
+    wait(pass);
   return runs ? Turn::kRuns : Turn::kWaits;
+}
+
+Result<Turn> Pass::ask(std::string_view principal, Kind kind, uint64_t body) {
+  if (!admission_) return Turn::kRuns;
+  DL_REQUIRE(!who_, "a pass asks once");
+  Admission& a = *admission_;
+  const MonoTime now = a.clock_.mono();
+  if (kind == Kind::kWrite && a.limits_.commit_age > Millis(0) && a.commit_age_(now) > a.limits_.commit_age)
+    return a.refuse(Admission::Refused::kCommits);
+  std::deque<Admission::Granted> granted;
+  Result<Turn> out = Turn::kWaits;
+  {
+    std::lock_guard lock(a.m_);
+    if (a.running_ >= a.limits_.running) a.end_leases(now);
+    if (a.waiting_ > 0) granted = a.grant(now);
+    out = a.let_in(this, principal, std::min(body, Admission::kBodyBytes), now);
+  }
+  for (auto& one : granted) one({});
+  return out;
 }
 
 void Pass::when_granted(Admission::Granted granted) {
@@ -158,30 +172,37 @@ void Pass::when_granted(Admission::Granted granted) {
   granted({});
 }
 
-Result<Turn> Pass::look(MonoTime now) {
+Result<Turn> Pass::look() {
   std::deque<Admission::Granted> granted;
   Result<Turn> out = Turn::kWaits;
   {
+    const MonoTime now = admission_->clock_.mono();
     std::lock_guard lock(admission_->m_);
     admission_->end_leases(now);
     granted = admission_->grant(now);
-    if (state_ != State::kWaiting)
+    if (state_ != State::kWaiting) {
       out = Turn::kRuns;
-    else if (now - since_ >= admission_->limits_.longest_wait)
+    } else if (now - since_ >= admission_->limits_.longest_wait) {
       out = admission_->refuse(Admission::Refused::kLongWait);
+      admission_->drop(this);  // or it would be given a turn while its refusal is sent
+    }
   }
   for (auto& one : granted) one({});
   return out;
 }
 
-void Pass::carry(uint64_t bytes) {
-  if (state_ == State::kNone || !admission_) return;
+Result<void> Pass::carry(uint64_t bytes) {
+  if (!who_) return {};
   bytes = std::min(bytes, Admission::kBodyBytes);
   std::lock_guard lock(admission_->m_);
-  if (bytes <= body_) return;
-  who_->body_bytes += bytes - body_;
-  admission_->body_bytes_ += bytes - body_;
-  body_ = bytes;
+  if (bytes <= answer_) return {};
+  const uint64_t more = bytes - answer_;
+  if (!Admission::fits(who_->answer_bytes + more, admission_->answer_bytes_ + more, admission_->limits_.body_bytes))
+    return admission_->refuse(Admission::Refused::kBodies);
+  who_->answer_bytes += more;
+  admission_->answer_bytes_ += more;
+  answer_ = bytes;
+  return {};
 }
 
 }  // namespace dl::gate

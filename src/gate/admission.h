@@ -18,6 +18,7 @@
 namespace dl::gate {
 
 class Pass;
+enum class Turn : uint8_t { kRuns, kWaits };
 
 // Which requests run, which wait, which are refused: so that memory and latency stay bounded and no principal crowds
 // the others out, however many connections it has.
@@ -33,7 +34,7 @@ class Admission {
   struct Limits {
     size_t running = 128;
     size_t waiting = 16'384;
-    uint64_t body_bytes = 256ull << 20;  // of bodies on their way in or out, at most kBodyBytes each
+    uint64_t body_bytes = 256ull << 20;  // of bodies on their way in, and as much of those out; kBodyBytes each at most
     Millis longest_wait{3'000};          // then kBusy
     Millis commit_age{5'000};            // a commit that has taken so long: no more writes; 0: any
     Millis lease{250};
@@ -49,8 +50,8 @@ class Admission {
 
   struct Use {
     uint64_t running = 0, waiting = 0, lasting = 0;  // lasting: past their lease
-    uint64_t body_bytes = 0;
-    uint64_t principals = 0;  // that are remembered, at most kRemembered idle ones
+    uint64_t body_bytes = 0, answer_bytes = 0;       // of requests, and of answers
+    uint64_t principals = 0;                         // that are remembered, at most kRemembered idle ones
   };
   Use use() const;
   uint64_t refused(Refused why) const { return refused_[static_cast<size_t>(why)].value(); }
@@ -67,7 +68,7 @@ class Admission {
   };
   struct Principal {
     uint64_t held = 0;  // passes
-    uint64_t waiting = 0, body_bytes = 0;
+    uint64_t waiting = 0, body_bytes = 0, answer_bytes = 0;
     List queue;
   };
   struct Hash {
@@ -84,6 +85,8 @@ class Admission {
   std::deque<Granted> grant(MonoTime now);
   void run(Pass* pass, MonoTime now);
   void wait(Pass* pass);
+  Result<Turn> let_in(Pass* pass, std::string_view principal, uint64_t body, MonoTime now);
+  void drop(Pass* pass);  // it holds nothing afterwards
   void leave(Pass* pass);
 
   const Limits limits_;
@@ -94,12 +97,10 @@ class Admission {
   size_t sweep_at_ = kRemembered;
   List running_list_;             // in the order of their beginning
   std::deque<Principal*> turns_;  // those with waiting passes
-  uint64_t running_ = 0, waiting_ = 0, lasting_ = 0, body_bytes_ = 0;
+  uint64_t running_ = 0, waiting_ = 0, lasting_ = 0, body_bytes_ = 0, answer_bytes_ = 0;
   std::array<Counter, 4> refused_;
   Histogram wait_seconds_{fine_latency_bounds()};
 };
-
-enum class Turn : uint8_t { kRuns, kWaits };
 
 // One request's place. Lives in the frame that works on it; used by one thread at a time. Destroyed, it makes room.
 class Pass {
@@ -107,31 +108,32 @@ class Pass {
   // Without an admission everything is let in.
   explicit Pass(Admission* admission) : admission_(admission) {}
   ~Pass() {
-    if (state_ != State::kNone) admission_->leave(this);
+    if (who_) admission_->leave(this);
   }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
   enum class Kind : uint8_t { kRead, kWrite };
   // Once. `body`: bytes that the client announced. Errors: kBusy.
-  Result<Turn> ask(std::string_view principal, Kind kind, uint64_t body, MonoTime now);
+  Result<Turn> ask(std::string_view principal, Kind kind, uint64_t body);
   // After kWaits: `granted` is called once, from any thread, when it is this one's turn, maybe at once. An earlier one
   // is forgotten.
   void when_granted(Admission::Granted granted);
   // After kWaits: whether it is its turn now. Ends leases, so whoever waits should look each lease. Errors: kBusy when
   // it has waited too long.
-  Result<Turn> look(MonoTime now);
-  // An answer's body begins that has so many bytes: counted, never refused.
-  void carry(uint64_t bytes);
+  Result<Turn> look();
+  // An answer's body begins that has so many bytes. Errors: kBusy when answers hold too much memory; say so instead.
+  Result<void> carry(uint64_t bytes);
 
  private:
   friend class Admission;
   enum class State : uint8_t { kNone, kWaiting, kRunning, kLasting };
   Admission* admission_;
-  Admission::Principal* who_ = nullptr;
+  Admission::Principal* who_ =
+      nullptr;  // while it holds anything; of the thread that uses it, the rest is under the lock
   Pass *before_ = nullptr, *after_ = nullptr;
   MonoTime since_{};  // of its asking, then of its turn
-  uint64_t body_ = 0;
+  uint64_t body_ = 0, answer_ = 0;
   State state_ = State::kNone;
   Admission::Granted granted_;
 };

@@ -22,7 +22,7 @@ struct Bed {
 
   Result<Turn> ask(std::string_view who, uint64_t body = 0, Pass::Kind kind = Pass::Kind::kWrite) {
     passes.emplace_back(&admission);
-    auto turn = passes.back().ask(who, kind, body, clock.mono());
+    auto turn = passes.back().ask(who, kind, body);
     if (!turn.ok()) passes.pop_back();
     return turn;
   }
@@ -44,11 +44,11 @@ TEST_CASE("as many run as may, the next waits and runs when one leaves") {
   CHECK(bed.ask("b").value() == Turn::kWaits);
   bool granted = false;
   bed.passes.back().when_granted([&](Result<void>) { granted = true; });
-  CHECK(bed.passes.back().look(bed.clock.mono()).value() == Turn::kWaits);
+  CHECK(bed.passes.back().look().value() == Turn::kWaits);
   CHECK(!granted);
   bed.passes.pop_front();
   CHECK(granted);
-  CHECK(bed.passes.back().look(bed.clock.mono()).value() == Turn::kRuns);
+  CHECK(bed.passes.back().look().value() == Turn::kRuns);
   CHECK(bed.admission.use().running == 2);
   bed.passes.clear();
   auto use = bed.admission.use();
@@ -90,9 +90,9 @@ TEST_CASE("who lasts longer than the lease gives its turn away and goes on") {
   CHECK(bed.ask("slow").value() == Turn::kRuns);
   CHECK(bed.ask("good").value() == Turn::kWaits);
   bed.clock.advance(Millis(249));
-  CHECK(bed.passes.back().look(bed.clock.mono()).value() == Turn::kWaits);
+  CHECK(bed.passes.back().look().value() == Turn::kWaits);
   bed.clock.advance(Millis(1));
-  CHECK(bed.passes.back().look(bed.clock.mono()).value() == Turn::kRuns);
+  CHECK(bed.passes.back().look().value() == Turn::kRuns);
   CHECK(bed.admission.use().lasting == 1);
   CHECK(bed.admission.use().running == 1);
   bed.clock.advance(Millis(250));
@@ -109,14 +109,18 @@ TEST_CASE("waiting has an end, and whoever gives up is not granted") {
   bed.ask("b").value();
   bool granted = false;
   bed.passes.back().when_granted([&](Result<void>) { granted = true; });
-  CHECK(bed.passes.back().look(bed.clock.mono() + limits.longest_wait - Millis(1)).value() == Turn::kWaits);
-  auto late = bed.passes.back().look(bed.clock.mono() + limits.longest_wait);
+  bed.clock.advance(limits.longest_wait - Millis(1));
+  CHECK(bed.passes.back().look().value() == Turn::kWaits);
+  bed.clock.advance(Millis(1));
+  auto late = bed.passes.back().look();
   REQUIRE(!late.ok());
   CHECK(late.error().code == Code::kBusy);
   CHECK(bed.admission.refused(Admission::Refused::kLongWait) == 1);
-  bed.passes.pop_back();
-  bed.passes.pop_back();
+  CHECK(bed.admission.use().waiting == 0);  // while its refusal is sent it is in nobody's way
+  bed.passes.pop_front();
   CHECK(!granted);
+  CHECK(bed.admission.use().running == 0);
+  bed.passes.pop_back();
   CHECK(bed.admission.use().running == 0);
 }
 
@@ -131,12 +135,41 @@ TEST_CASE("memory for bodies: bounded, and no principal takes all of it") {
   CHECK(bed.ask("small", 1ull << 30).ok());
   CHECK(bed.ask("greedy", 4096).ok());  // what its connection holds anyway
   CHECK(bed.admission.use().body_bytes == 81 * Admission::kBodyBytes + 4096);
-  // An answer is counted and never refused.
-  CHECK(bed.ask("small", 0, Pass::Kind::kRead).ok());
-  bed.passes.back().carry(1ull << 40);
-  CHECK(bed.admission.use().body_bytes == 82 * Admission::kBodyBytes + 4096);
   bed.passes.clear();
   CHECK(bed.admission.use().body_bytes == 0);
+}
+
+TEST_CASE("answers have a bound of their own: slow downloads are in no upload's way") {
+  auto limits = small(1000, 1000);
+  limits.body_bytes = 100 * Admission::kBodyBytes;
+  Bed bed(limits);
+  auto carry = [&](const std::string& who) {
+    REQUIRE(bed.ask(who, 0, Pass::Kind::kRead).ok());
+    return bed.passes.back().carry(1ull << 40);
+  };
+  size_t answers = 0;
+  while (carry("greedy").ok()) answers++;
+  CHECK(answers == 80);
+  CHECK(bed.admission.refused(Admission::Refused::kBodies) == 1);
+  CHECK(carry("small").ok());
+  CHECK(bed.admission.use().answer_bytes == 81 * Admission::kBodyBytes);
+  CHECK(bed.ask("small", 1ull << 30).ok());
+  CHECK(bed.ask("greedy", 1ull << 30).ok());
+  bed.passes.clear();
+  CHECK(bed.admission.use().answer_bytes == 0);
+}
+
+TEST_CASE("who asks when a lease has ended is let in behind those that wait") {
+  Bed bed(small(2, 100));
+  CHECK(bed.ask("slow").value() == Turn::kRuns);
+  CHECK(bed.ask("slow").value() == Turn::kRuns);
+  CHECK(bed.ask("first").value() == Turn::kWaits);
+  bool granted = false;
+  bed.passes.back().when_granted([&](Result<void>) { granted = true; });
+  bed.clock.advance(Millis(250));
+  CHECK(bed.ask("second").value() == Turn::kRuns);
+  CHECK(granted);
+  CHECK(bed.ask("third").value() == Turn::kWaits);
 }
 
 TEST_CASE("writes are refused while the disk is behind, reads are not") {
@@ -153,7 +186,7 @@ TEST_CASE("principals that hold nothing are forgotten") {
   Bed bed(small(10, 10));
   for (int i = 0; i < 10'000; i++) {
     Pass pass(&bed.admission);
-    CHECK(pass.ask("user/" + std::to_string(i), Pass::Kind::kRead, 0, bed.clock.mono()).ok());
+    CHECK(pass.ask("user/" + std::to_string(i), Pass::Kind::kRead, 0).ok());
   }
   CHECK(bed.admission.use().principals <= 4096);
 }
@@ -162,8 +195,7 @@ TEST_CASE("many threads: never more than may run, everybody gets a turn, nothing
   auto limits = small(3, 1'000'000);
   limits.lease = Millis(60'000);
   limits.longest_wait = Millis(60'000);
-  const Clock& clock = system_clock();
-  Admission admission(limits, clock, [](MonoTime) { return Millis(0); });
+  Admission admission(limits, system_clock(), [](MonoTime) { return Millis(0); });
   std::atomic<int> inside{0}, most{0}, done{0};
   {
     std::vector<Thread> threads;
@@ -171,7 +203,7 @@ TEST_CASE("many threads: never more than may run, everybody gets a turn, nothing
       threads.emplace_back("pass", [&, t] {
         for (int i = 0; i < 500; i++) {
           Pass pass(&admission);
-          auto turn = pass.ask("user/" + std::to_string(t % 3), Pass::Kind::kWrite, 0, clock.mono());
+          auto turn = pass.ask("user/" + std::to_string(t % 3), Pass::Kind::kWrite, 0);
           if (turn.value() == Turn::kWaits) {
             std::mutex m;
             std::condition_variable cv;
@@ -196,6 +228,34 @@ TEST_CASE("many threads: never more than may run, everybody gets a turn, nothing
   CHECK(most <= 3);
   auto use = admission.use();
   CHECK(use.running + use.waiting + use.lasting == 0);
+}
+
+TEST_CASE("leases end on one thread while their requests go on on others") {
+  auto limits = small(2, 1'000'000);
+  limits.lease = Millis(1);
+  Admission admission(limits, system_clock(), [](MonoTime) { return Millis(0); });
+  std::atomic<int> done{0};
+  {
+    std::vector<Thread> threads;
+    for (int t = 0; t < 4; t++)
+      threads.emplace_back("pass", [&] {
+        StopSignal never;
+        for (int i = 0; i < 50; i++) {
+          Pass pass(&admission);
+          auto turn = pass.ask("user", Pass::Kind::kRead, 0);
+          for (int looks = 0; turn.ok() && *turn == Turn::kWaits && looks < 10'000; looks++) {
+            never.wait_for(Millis(1));
+            turn = pass.look();
+          }
+          done += turn.ok() && *turn == Turn::kRuns;
+          never.wait_for(Millis(2));  // longer than the lease
+          done -= !pass.carry(1 << 20).ok();
+        }
+      });
+  }
+  CHECK(done == 200);
+  auto use = admission.use();
+  CHECK(use.running + use.waiting + use.lasting + use.answer_bytes == 0);
 }
 
 }  // namespace dl::gate

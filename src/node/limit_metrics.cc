@@ -36,7 +36,7 @@ void Node::Parts::collect_limits() {
   auto admitted = admission->use();
   used("admission.running", admitted.running);
   used("admission.waiting", admitted.waiting);
-  used("admission.bodies", admitted.body_bytes);
+  used("admission.bodies", std::max(admitted.body_bytes, admitted.answer_bytes));
   if (hub_link) used("link.max_connections", hub_link->open_connections());
 }
 
@@ -49,7 +49,7 @@ void Node::Parts::collect_admission() {
             {{"state", state}})
         .set(static_cast<int64_t>(count));
   m.gauge("demilune_bodies_in_flight_bytes", "Memory granted to bodies on their way in or out")
-      .set(static_cast<int64_t>(use.body_bytes));
+      .set(static_cast<int64_t>(use.body_bytes + use.answer_bytes));
   m.show("demilune_request_wait_seconds", "How long S3 requests waited that had to wait for their turn", {},
          admission->wait_seconds());
   for (size_t i = 0; i < gate::Admission::kRefusedNames.size(); i++) {

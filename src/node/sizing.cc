@@ -80,7 +80,7 @@ std::vector<MemoryTerm> memory_budget(const Settings& settings) {
   // The rows of a group, and the batch they are written with; the last step that joins may be as large as a step can.
   out.push_back({"commit groups", kPartitions * 2 * (settings.size("storage.group_size") + step),
                  fmt::format("{} partitions x 2 x (storage.group_size + {} MiB)", kPartitions, step >> 20)});
-  out.push_back({"bodies", settings.size("admission.bodies"), "admission.bodies"});
+  out.push_back({"bodies", 2 * settings.size("admission.bodies"), "admission.bodies, on their way in and out"});
   // No more wait than there are connections.
   const uint64_t waiting = std::min(settings.number("admission.waiting"), settings.number("http.max_connections"));
   out.push_back(

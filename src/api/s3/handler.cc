@@ -46,7 +46,7 @@ Task<void> wait_for_turn(gate::Pass* pass, Millis look) {
     auto woken = co_await net::await_callback(
         [pass](std::function<void(Result<void>)> granted) { pass->when_granted(std::move(granted)); }, look);
     if (!woken.ok() && woken.error().code != Code::kTimeout) co_return woken;
-    DL_CO_TRY(gate::Turn turn, pass->look(system_clock().mono()));
+    DL_CO_TRY(gate::Turn turn, pass->look());
     if (turn == gate::Turn::kRuns) co_return Result<void>();
   }
 }
@@ -75,11 +75,12 @@ Task<void> S3Handler::handle(net::HttpExchange* outer) {
     const auto& http = exchange->request;
     auto turn =
         pass.ask(call.identity->who().principal, reads(http) ? gate::Pass::Kind::kRead : gate::Pass::Kind::kWrite,
-                 http.content_length.value_or(http.chunked ? gate::Admission::kBodyBytes : 0), observed.begun());
+                 http.content_length.value_or(http.chunked ? gate::Admission::kBodyBytes : 0));
     if (!turn.ok())
       done = std::move(turn).error();
     else if (*turn == gate::Turn::kWaits)
-      done = co_await wait_for_turn(&pass, config_.admission->limits().lease);
+      done = co_await wait_for_turn(
+          &pass, std::min(config_.admission->limits().lease, config_.admission->limits().longest_wait));
     if (done.ok()) done = co_await answer(&call, *operation);
   } else {
     done = std::move(operation).error();
