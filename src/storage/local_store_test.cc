@@ -1,6 +1,7 @@
 // What only the store on disk does: its directory, its reserve, damage, want of space, bodies that belong to nobody.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -349,6 +350,64 @@ TEST_CASE("the space of deleted rows comes back, and what lives stays readable")
   CHECK(last < full / 2);
   for (int i = 0; i < 800; i += 10) CHECK(*node.rows().get(key(i)).value() == value(i));
   CHECK(!node.rows().get(key(1)).value());
+}
+
+TEST_CASE("bad sectors under a table or a body: found, told, served around, and no reason to end") {
+  Node node;
+  REQUIRE(node.open().ok());
+  const Bytes bad = SeededRandom(5).bytes(45'000), good = SeededRandom(6).bytes(45'000);
+  auto bad_body = node.write_body(bad).value();
+  REQUIRE(node.attach(bad_body).ok());
+  REQUIRE(node.open().ok());  // the next body lies in another segment
+  auto good_body = node.write_body(good).value();
+  REQUIRE(node.attach(good_body).ok());
+  auto scrub = [&] {
+    std::vector<std::string> found;
+    auto report = node.store->scrub(
+        {[](uint64_t) { return Result<void>(); },
+         [&](const ScrubFinding& finding) { found.push_back(finding.partition + " " + finding.what); }});
+    REQUIRE_MESSAGE(report.ok(), (report.ok() ? "" : report.error().message));
+    CHECK(report->damaged == found.size());
+    return found;
+  };
+  CHECK(scrub().empty());
+
+  node.disk.set_unreadable(node.files("/segments/default/").front());
+  auto found = scrub();
+  REQUIRE(found.size() == 1);
+  CHECK(found.front().find("Input/output error") != std::string::npos);
+  CHECK(!node.read(bad_body).ok());
+  CHECK(node.read(good_body).value() == good);
+  node.disk.set_unreadable("");
+
+  auto fill = [&](int from, int to) {
+    for (int i = from; i < to; i++) {
+      auto done = node.put("row" + std::to_string(i % 500), std::string(400, 'x'));
+      REQUIRE_MESSAGE(done.ok(), (done.ok() ? "" : done.error().message + node.last_words));
+    }
+  };
+  auto tables = [&] {
+    auto out = node.files(".sst");
+    std::erase_if(out, [](const std::string& path) { return path.find("/kv/default/") == std::string::npos; });
+    return out;
+  };
+  // Merges meet it: they are given up, writes and other reads go on, and the store is not ended. One that was on its
+  // way already takes the table away; then it is another's turn.
+  std::string table;
+  StopSignal never;
+  for (int i = 0; i < 1000 && !node.store->damage("default"); i++) {
+    auto now = tables();
+    if (now.size() > 1 && std::ranges::count(now, table) == 0) node.disk.set_unreadable(table = now.front());
+    fill(i * 100, i * 100 + 100);
+    never.wait_for(Millis(2));
+  }
+  const std::string name = table.substr(table.rfind('/') + 1);
+  CHECK(node.store->damage("default"));
+  fill(0, 500);
+  CHECK(node.deaths == 0);
+  CHECK(node.store->health("default").ok());
+  found = scrub();  // it ends, though rows that tell of bodies may lie in that table
+  CHECK(std::ranges::count_if(found, [&](const std::string& one) { return one.find(name) != std::string::npos; }) > 0);
 }
 
 TEST_CASE("a segment below half live is emptied and its file goes; bodies stay readable, also after a restart") {

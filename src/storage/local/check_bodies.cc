@@ -101,7 +101,7 @@ Result<void> PartitionCheck::check_segments() {
       live.push_back(sealed[i].first);
     auto whole = Segments::check(plan_.fs, dir, std::move(live));
     if (whole.ok()) continue;
-    if (whole.error().code != Code::kCorrupt && whole.error().code != Code::kForeign) return whole;
+    if (!is_damage(whole.error()) && whole.error().code != Code::kForeign) return whole;
     tell(place, whole.error().message);
   }
   auto segments = Segments::look(plan_.fs, dir);
@@ -114,7 +114,7 @@ Result<void> PartitionCheck::check_segments() {
       return Result<void>();
     });
     if (whole.ok()) continue;
-    if (whole.error().code != Code::kCorrupt) return whole;
+    if (!is_damage(whole.error())) return whole;
     tell(place, whole.error().message, blob);
   }
   return {};

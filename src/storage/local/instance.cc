@@ -151,7 +151,7 @@ Result<bool> Instance::reclaim_blob_files(const Reclaim& plan) {
   auto compact = [&]() -> Result<bool> {
     auto status = db_->CompactRange(options, nullptr, nullptr);
     if (status.IsManualCompactionPaused()) return false;
-    if (status.IsCorruption()) failure_->set_damage(to_error(status));
+    if (failure_->is_damage(status)) failure_->set_damage(to_error(status));
     if (!status.ok()) return to_error(status);
     return true;
   };

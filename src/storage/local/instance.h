@@ -36,6 +36,9 @@ struct InstancePlan {
   std::shared_ptr<rocksdb::Statistics> statistics;  // null: nothing is counted
 };
 
+// For whoever reads in order to find damage: what is there is wrong, or the disk does not give it.
+inline bool is_damage(const Error& found) { return found.code == Code::kCorrupt || found.code == Code::kIo; }
+
 // The newest commit that a database holds.
 struct Tip {
   uint64_t sequence = 0;

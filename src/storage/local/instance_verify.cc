@@ -75,6 +75,7 @@ Result<void> Instance::verify_file(const StoredFile& stored, const ReadFn& read)
   auto opened = CipherReadFile::open(files_->fs(), db_->GetName() + "/" + stored.name, files_->key());
   if (!opened.ok() && opened.error().code == Code::kNotFound) return damaged("is missing");
   if (!opened.ok() && opened.error().code == Code::kCorrupt) return damaged("has a damaged header");
+  if (!opened.ok()) return damaged("cannot be opened: " + opened.error().message);
   DL_TRY(auto reading, std::move(opened));
   rocksdb::FileChecksumGenContext context;
   context.file_name = stored.name;
@@ -85,7 +86,9 @@ Result<void> Instance::verify_file(const StoredFile& stored, const ReadFn& read)
     // A store that is closed for want of space does not wait for the end of this.
     if (closing_) return error(Code::kUnavailable, "the database is being closed");
     DL_OK(read(want));
-    DL_TRY(size_t n, reading->read_at(at, chunk.data(), want));
+    auto got = reading->read_at(at, chunk.data(), want);
+    if (!got.ok()) return damaged("cannot be read at byte " + std::to_string(at) + ": " + got.error().message);
+    const size_t n = *got;
     if (n < want) return damaged("ends after " + std::to_string(at + n) + " bytes of " + std::to_string(stored.bytes));
     sum->Update(chunk.data(), n);
     at += n;

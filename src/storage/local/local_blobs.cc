@@ -246,7 +246,7 @@ Result<void> LocalBlobs::verify_bodies(const std::function<Result<void>(uint64_t
         found = read(blob, offset, slab.data(), n);
       }
       from = blob_key(blob) + '\0';
-      if (found.ok() || found.error().code == Code::kCorrupt)
+      if (found.ok() || is_damage(found.error()))
         fn(blob, sealed_bytes(length), found);
       else if (found.error().code != Code::kNotFound)  // freed while we looked
         return found;

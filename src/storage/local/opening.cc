@@ -119,6 +119,7 @@ Result<std::unique_ptr<Instance>> Opening::prepare(const Mark* writable) {
     out->files_->watermark = out->watermark_.get();
     out->files_->sync_failed = plan_.sync_failed;
   }
+  out->files_->unreadable = [failure = out->failure_] { failure->set_unreadable(); };
   out->env_ = std::shared_ptr<rocksdb::Env>(rocksdb::NewCompositeEnv(make_rocks_files(out->files_)));
   return out;
 }

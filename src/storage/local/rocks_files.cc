@@ -74,7 +74,9 @@ class RandomFile : public rocksdb::FSRandomAccessFile {
       : files_(std::move(files)), file_(std::move(file)) {}
   IOStatus Read(uint64_t offset, size_t n, const IOOptions&, Slice* result, char* scratch,
                 IODebugContext*) const override {
-    return read_into(*files_, *file_, offset, n, result, scratch);
+    auto status = read_into(*files_, *file_, offset, n, result, scratch);
+    if (!status.ok() && !NoWait::wanted() && files_->unreadable) files_->unreadable();
+    return status;
   }
 
  private:

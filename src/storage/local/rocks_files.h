@@ -29,6 +29,8 @@ class KvFiles {
   Watermark* watermark = nullptr;
   // Told of each failed sync but those for want of space: what was to be synced may be lost, even if tried again.
   std::function<void(const Error&)> sync_failed;
+  // Told of each read of a table or blob file that the system refused.
+  std::function<void()> unreadable;
   // This file is read as if it ended after so many plain bytes.
   std::string limited_path;
   uint64_t limited_to = 0;

@@ -38,7 +38,7 @@ class NoHealing : public rocksdb::EventListener {
     *automatic = false;
   }
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
-    if (reason == rocksdb::BackgroundErrorReason::kCompaction && status->IsCorruption()) {
+    if (reason == rocksdb::BackgroundErrorReason::kCompaction && failure_->is_damage(*status)) {
       failure_->set_damage(to_error(*status));
       *status = rocksdb::Status::OK();  // whoever looks after compactions stops them (Instance::stop_compacting)
       return;
@@ -91,6 +91,12 @@ void set_blob_files(rocksdb::Options& o, const LocalLimits& limits) {
 void InstanceFailure::set(Error failed) {
   std::lock_guard lock(m_);
   if (!failed_) failed_ = std::move(failed);
+}
+
+// Should it be a write that was refused, then no harm is done either: what a merge writes is no part of the database
+// before it ends, and its sync is looked at where it is made.
+bool InstanceFailure::is_damage(const rocksdb::Status& status) const {
+  return status.IsCorruption() || (status.IsIOError() && !status.IsNoSpace() && unreadable_);
 }
 
 void InstanceFailure::set_damage(Error met) {

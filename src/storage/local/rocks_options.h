@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "storage/local/engine_counters.h"
@@ -24,8 +25,13 @@ class InstanceFailure {
   std::optional<Error> get() const;
   void set_damage(Error met);
   std::optional<Error> damage() const;
+  // The system refused a read of a table or blob file: a merge that fails then met damage, and that is no reason to
+  // end.
+  void set_unreadable() { unreadable_ = true; }
+  bool is_damage(const rocksdb::Status& status) const;  // of a merge
 
  private:
+  std::atomic<bool> unreadable_{false};
   mutable std::mutex m_;
   std::optional<Error> failed_, damage_;
 };

@@ -178,7 +178,7 @@ Result<ScrubReport> Local::scrub(const ScrubHooks& hooks) {
           if (!found.ok()) damaged({name, found.error().message, blob});
         });
     if (bodies.ok()) continue;
-    if (bodies.error().code != Code::kCorrupt) return std::move(bodies).error();
+    if (!is_damage(bodies.error())) return std::move(bodies).error();
     damaged({name, "bodies in segments were not all read: " + bodies.error().message, {}});
   }
   return report;

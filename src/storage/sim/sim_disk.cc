@@ -82,6 +82,7 @@ class SimDisk::Reader : public ReadFile {
   Result<size_t> read_at(uint64_t offset, char* out, size_t size) const override {
     std::lock_guard lock(disk_.m_);
     DL_OK(disk_.gate_read(path_, Call::kRead));
+    if (path_ == disk_.unreadable_) return error(Code::kIo, "reading " + path_ + ": Input/output error");
     const Bytes& all = node_->now;
     if (offset >= all.size()) return size_t{0};
     size_t n = std::min<size_t>(size, all.size() - offset);
@@ -231,6 +232,11 @@ uint64_t SimDisk::failed() const {
 std::string SimDisk::last_hit() const {
   std::lock_guard lock(m_);
   return last_hit_;
+}
+
+void SimDisk::set_unreadable(const std::string& path) {
+  std::lock_guard lock(m_);
+  unreadable_ = path;
 }
 
 void SimDisk::set_space(DiskSpace space) {

@@ -44,6 +44,8 @@ class SimDisk : public FileSystem {
   void set_space(DiskSpace space);
 
   // --- damage
+  // Every read of this file's content fails with kIo, as from bad sectors, until it is called with an empty path.
+  void set_unreadable(const std::string& path);
   std::vector<std::string> files() const;
   // Of all files whose path has `part` in it, at one moment.
   uint64_t bytes_in(std::string_view part) const;
@@ -143,6 +145,7 @@ class SimDisk : public FileSystem {
   Reads fail_reads_ = Reads::kSpared;
   mutable uint64_t failed_ = 0;
   mutable std::string last_hit_;
+  std::string unreadable_;
   DiskSpace space_{2ull << 30, 2ull << 30};  // never so much that a store would believe it for a moment
 };
 
