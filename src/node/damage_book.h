@@ -30,7 +30,7 @@ class DamageBook {
   uint64_t count() const;
   std::vector<DamagedThing> list(size_t most) const;
 
-  static constexpr size_t kMaxKept = 10'000;  // further ones are counted
+  static constexpr size_t kMaxKept = 10'000;  // of further things each meeting is counted, and no more than that
 
  private:
   const std::function<void(const DamagedThing&)> record_;

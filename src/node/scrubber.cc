@@ -33,7 +33,9 @@ std::chrono::nanoseconds Pace::wait_for(uint64_t bytes, MonoTime now) {
 Result<void> Scrubber::start() {
   DL_TRY(auto row, config_.partition->get(row_key()));
   if (row) {
-    DL_TRY(last_, decode(*row));
+    auto last = decode(*row);
+    if (last.ok()) last_ = *last;
+    if (!last.ok()) log_warn("node", "{}; all is read anew", last.error().message);
   }
   if (!enabled()) return {};
   thread_ = Thread("scrub", [this] {

@@ -95,13 +95,23 @@ Task<CopySource> find_source(const Deps* deps, gate::Permit permit, CopyRequest 
   DL_CO_OK(check_key(request.source_key));
   for (int round = 0;; ++round) {
     DL_CO_TRY(Place place, find_place(*deps, permit));
-    DL_CO_TRY(CopySource source,
-              co_await on_pool<CopySource>(deps, [place, request] { return look_up(place, request); }));
+    auto found = co_await on_pool<CopySource>(deps, [place, request] { return look_up(place, request); });
+    if (!found.ok())
+      co_return tell_damage(*deps, {permit.bucket(), request.source_key, version_name(request.source_version), {}},
+                            std::move(found).error());
+    CopySource source = std::move(*found);
     if (source.info.here) co_return std::move(source);
     if (round == 2)
       co_return refuse(Code::kUnavailable, Reason::kBodyOnItsWay, "the source's body does not stay on this node");
     DL_CO_OK(co_await wait_for_body(deps, place.bucket.id, source.info.hash, limits::kBodyWait));
   }
+}
+
+Error unread_source(const Deps& deps, const CopySource& source, const CopyRequest& request, Error why) {
+  if (why.code == Code::kNotFound) why.code = Code::kCorrupt;
+  const Damaged name{
+      source.place.bucket.name, request.source_key, version_text(source.info.null, source.info.version), {}};
+  return tell_damage(deps, name, std::move(why));
 }
 
 Result<void> check_source_in_step(const storage::View& view, const CopySource& source, BytesView key) {
@@ -121,11 +131,13 @@ Task<CopyResult> Objects::copy(gate::Permit read, gate::Permit write_permit, Cop
 
   journal::Draft draft = draft_of(*source, request);
   const bool shared = source->place.at.partition == target.at.partition;
+  Result<void> read_bytes;
   if (!shared) {
-    DL_CO_OK(co_await move_bytes(&deps_, source, request.checksum, target.at.blobs, &draft));
+    read_bytes = co_await move_bytes(&deps_, source, request.checksum, target.at.blobs, &draft);
   } else if (request.checksum && !has_checksum(draft.object, *request.checksum)) {
-    DL_CO_OK(co_await add_checksum(&deps_, source, *request.checksum, &draft));
+    read_bytes = co_await add_checksum(&deps_, source, *request.checksum, &draft);
   }
+  if (!read_bytes.ok()) co_return unread_source(deps_, *source, request, std::move(read_bytes).error());
 
   const std::string bucket = write_permit.bucket();
   const Bytes key = write_permit.key();

@@ -117,6 +117,21 @@ Result<ObjectInfo> describe(const Place& place, BytesView key, const std::option
   return info;
 }
 
+Error tell_damage(const Deps& deps, Damaged found, Error why) {
+  if (why.code != Code::kCorrupt) return why;
+  found.why = why.message;
+  if (deps.damaged) deps.damaged(found);
+  return refuse(
+      Code::kCorrupt, Reason::kDamaged,
+      (found.version.empty() ? "What is stored of this object" : "Version " + found.version) +
+          std::string(" is damaged on this node and cannot be read; other versions and objects are not concerned"),
+      "ask the node's operator to look at `demilune doctor`");
+}
+
+std::string version_name(const std::optional<VersionRef>& version) {
+  return version ? version_text(version->null, version->id) : std::string();
+}
+
 journal::Moment moment(const Deps& deps) {
   return {deps.clock->wall(), deps.clock_trust ? deps.clock_trust() : format::ClockTrust::kUnknown};
 }

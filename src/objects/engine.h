@@ -49,6 +49,11 @@ Result<Shown> find_shown(const storage::View& view, const journal::Space& space,
 // The same, as S3 sees it: kNotFound with kNoSuchKey or kNoSuchVersion.
 Result<ObjectInfo> describe(const Place& place, BytesView key, const std::optional<VersionRef>& ref, Shown shown);
 
+// What a reader is told instead of damage (any other error is returned as it is): that this version cannot be read.
+// Where and why goes to the node alone.
+Error tell_damage(const Deps& deps, Damaged found, Error why);
+std::string version_name(const std::optional<VersionRef>& version);  // as Damaged has it
+
 // Moves a body that is not here to the front and waits. Errors: kUnavailable (kBodyOnItsWay, kBodyRemote).
 Task<void> wait_for_body(const Deps* deps, BucketId bucket, RecordHash version, Millis wait);
 

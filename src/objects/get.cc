@@ -16,6 +16,7 @@ struct Opened {
   std::vector<storage::BlobPiece> pieces;
   Bytes first;
   std::optional<Error> damage;  // of the body
+  bool gone = false;            // it is not there at all
 };
 
 Result<void> plan(const GetRequest& request, ObjectInfo& info) {
@@ -58,8 +59,9 @@ Result<void> read_first(const Place& place, Opened& out) {
   out.first.resize(std::min<uint64_t>(out.info.length, limits::kTransferBytes));
   if (out.first.empty()) return {};
   auto read = storage::read_pieces(*place.at.blobs, out.pieces, out.info.offset, out.first.data(), out.first.size());
-  if (read.ok() || read.error().code != Code::kCorrupt) return read;
-  out.damage = std::move(read).error();
+  if (read.ok() || !(read.error().code == Code::kCorrupt || read.error().code == Code::kNotFound)) return read;
+  out.gone = read.error().code == Code::kNotFound;
+  out.damage = error(Code::kCorrupt, std::move(read).error().message);
   return {};
 }
 
@@ -112,22 +114,6 @@ Result<Opened> open_now(const Deps& deps, const Place& place, const GetRequest& 
   }
   if (keep) cache->put(row, std::move(entry));
   return out;
-}
-
-// Damage is told to the node, with its place, and to the caller, without.
-Error tell_damage(const Deps& deps, Damaged found, Error why) {
-  if (why.code != Code::kCorrupt) return why;
-  found.why = why.message;
-  if (deps.damaged) deps.damaged(found);
-  return refuse(
-      Code::kCorrupt, Reason::kDamaged,
-      (found.version.empty() ? "What is stored of this object" : "Version " + found.version) +
-          std::string(" is damaged on this node and cannot be read; other versions and objects are not concerned"),
-      "ask the node's operator to look at `demilune doctor`");
-}
-
-std::string name_of(const std::optional<VersionRef>& version) {
-  return version ? version_text(version->null, version->id) : std::string();
 }
 
 class StoredReader : public ObjectReader {
@@ -213,14 +199,19 @@ Task<ObjectInfo> Objects::head(gate::Permit permit, GetRequest request) {
     return std::move(opened.info);
   });
   if (info.ok()) co_return std::move(*info);
-  co_return tell_damage(deps_, {permit.bucket(), request.key, name_of(request.version), {}}, std::move(info).error());
+  co_return tell_damage(deps_, {permit.bucket(), request.key, version_name(request.version), {}},
+                        std::move(info).error());
 }
 
 Task<ObjectInfo> Objects::find_tags(gate::Permit permit, GetRequest request) {
   DL_CO_OK(check_read_permit(permit, request, "s3:GetObjectTagging", "s3:GetObjectVersionTagging"));
   DL_CO_TRY(Place place, find_place(deps_, permit));
-  DL_CO_TRY(Opened opened, co_await at_once<Opened>(
-                               &deps_, [this, place, request] { return open_now(deps_, place, request, false); }));
+  auto found =
+      co_await at_once<Opened>(&deps_, [this, place, request] { return open_now(deps_, place, request, false); });
+  if (!found.ok())
+    co_return tell_damage(deps_, {permit.bucket(), request.key, version_name(request.version), {}},
+                          std::move(found).error());
+  Opened opened = std::move(*found);
   if (opened.info.found == Found::kMarker)
     co_return refuse(Code::kNotFound, request.version ? Reason::kMethodNotAllowed : Reason::kNoSuchKey,
                      "the version is a delete marker");
@@ -231,12 +222,14 @@ Task<std::unique_ptr<ObjectReader>> Objects::get(gate::Permit permit, GetRequest
   DL_CO_OK(check_read_permit(permit, request));
   for (int round = 0;; ++round) {
     DL_CO_TRY(Place place, find_place(deps_, permit));
-    Damaged name{permit.bucket(), request.key, name_of(request.version), {}};
+    Damaged name{permit.bucket(), request.key, version_name(request.version), {}};
     auto found =
         co_await at_once<Opened>(&deps_, [this, place, request] { return open_now(deps_, place, request, true); });
     if (!found.ok()) co_return tell_damage(deps_, std::move(name), std::move(found).error());
     Opened opened = std::move(*found);
     name.version = version_text(opened.info.null, opened.info.version);
+    // The version may have ended between its row and its body: then another look does not find it.
+    if (opened.gone && round < 2) continue;
     if (opened.damage) co_return tell_damage(deps_, std::move(name), *std::move(opened.damage));
     if (opened.info.here || opened.info.found != Found::kObject)
       co_return std::unique_ptr<ObjectReader>(

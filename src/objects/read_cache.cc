@@ -9,7 +9,25 @@ constexpr size_t kEntryBytes = 1024;  // an entry's own structures, lists and sh
 
 size_t ReadCache::Entry::cost() const {
   size_t bytes = kEntryBytes + body.capacity() + pieces.capacity() * sizeof(storage::BlobPiece);
-  for (const auto& [name, value] : info.fields.user_metadata) bytes += name.size() + value.size() + 64;
+  auto count = [&bytes](const std::vector<format::Header>& headers) {
+    for (const auto& [name, value] : headers) bytes += name.capacity() + value.capacity() + sizeof(format::Header);
+  };
+  const auto& fields = info.fields;
+  count(fields.headers);
+  count(fields.user_metadata);
+  bytes += fields.part_runs.capacity() * sizeof(format::PartRun);
+  bytes += fields.checksums.capacity() * (sizeof(format::Checksum) + 64);
+  bytes += fields.etag.capacity() + fields.storage_class.capacity();
+  const auto& attributes = info.attributes;
+  auto seen = [&bytes](const auto& field) {
+    if (field) bytes += field->seen.capacity() * sizeof(RecordHash);
+  };
+  if (attributes.tags) count(attributes.tags->value);
+  if (attributes.acl) bytes += attributes.acl->value.capacity();
+  seen(attributes.tags);
+  seen(attributes.retention);
+  seen(attributes.hold);
+  seen(attributes.acl);
   return bytes;
 }
 

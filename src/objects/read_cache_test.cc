@@ -53,6 +53,16 @@ TEST_CASE("memory stays within the bound, and what was used last stays") {
   CHECK(!cache.find("large", 2));
 }
 
+TEST_CASE("everything that an entry holds is counted") {
+  ReadCache::Entry small, large;
+  large.info.fields.headers = {{"content-disposition", std::string(20'000, 'x')}};
+  large.info.fields.user_metadata = {{"m", std::string(2000, 'x')}};
+  large.info.attributes.tags.emplace().value = {{"t", std::string(3000, 'x')}};
+  large.info.attributes.acl.emplace().value = std::string(4000, 'x');
+  large.info.fields.part_runs.resize(1000);
+  CHECK(large.cost() > small.cost() + 29'000 + 1000 * sizeof(dl::format::PartRun));
+}
+
 TEST_CASE("without memory nothing is kept") {
   ReadCache cache(0);
   cache.put("a", entry_of(2, 1));

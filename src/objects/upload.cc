@@ -150,11 +150,11 @@ Task<PartResult> Objects::upload_part_copy(gate::Permit read, gate::Permit write
   // The bytes are read for the part's hashes; they are moved only into another partition.
   const bool shared = source->place.at.partition == place.at.partition;
   storage::BlobStore* to = shared ? nullptr : place.at.blobs;
-  DL_CO_TRY(Received received, co_await on_pool<Received>(&deps_, [source, to, kind = upload.checksum] {
-              return receive_stored(*source->place.at.blobs, source->pieces, source->info.offset, source->info.length,
-                                    kind, to);
-            }));
-  auto part = std::make_shared<NewPart>(new_part(deps_, std::move(received)));
+  auto received = co_await on_pool<Received>(&deps_, [source, to, kind = upload.checksum] {
+    return receive_stored(*source->place.at.blobs, source->pieces, source->info.offset, source->info.length, kind, to);
+  });
+  if (!received.ok()) co_return unread_source(deps_, *source, from, std::move(received).error());
+  auto part = std::make_shared<NewPart>(new_part(deps_, std::move(*received)));
   if (shared)
     for (const auto& piece : storage::slice_pieces(source->pieces, source->info.offset, source->info.length))
       part->row.pieces.push_back({piece.blob, piece.offset, piece.length});

@@ -112,7 +112,7 @@ bool Committer::run_group() {
     auto next = take();
     if (!next) break;
     if (ran.empty()) meter_.oldest.store(next->since.time_since_epoch().count(), std::memory_order_relaxed);
-    meter_.wait_seconds.observe(seconds(begun - next->since));
+    meter_.wait_seconds.observe(seconds(std::max(begun, next->since) - next->since));  // it may have come just now
     auto result = run_step(*next, group);
     ran.push_back({std::move(next->done), std::move(result)});
   }

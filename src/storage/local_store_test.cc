@@ -539,6 +539,27 @@ TEST_CASE("bodies are read while their segments are emptied under the readers' h
   CHECK(node.store->stats("default").segments <= 8);
 }
 
+TEST_CASE("a disk with plenty of room is believed for a moment, and no longer; large bodies are always asked for") {
+  Node node;
+  node.limits.reserve_percent = 5;
+  node.disk.set_space({1000ull << 30, 900ull << 30});
+  REQUIRE(node.open().ok());
+  REQUIRE(node.put("k", "v").ok());
+  node.disk.set_space({1000ull << 30, 10ull << 30});
+  auto large = node.store->blobs("default").create(1ull << 30);
+  REQUIRE(!large.ok());
+  CHECK(large.error().code == Code::kNoSpace);
+  StopSignal never;
+  Code code = Code::kInternal;
+  for (int i = 0; i < 1000 && code != Code::kNoSpace; i++) {
+    auto done = node.put("k", "v");
+    code = done.ok() ? Code::kInternal : done.error().code;
+    never.wait_for(Millis(2));
+  }
+  CHECK(code == Code::kNoSpace);
+  CHECK(node.put("k", "v", Purpose::kFree).ok());
+}
+
 TEST_CASE("health says what a write would meet") {
   Node node;
   node.limits.reserve_percent = 5;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +28,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "storage/crash/workload.h"
+#include "storage/no_wait.h"
 
 namespace {
 
@@ -75,6 +77,11 @@ int open(const char* path, int flags, ...) {
 }
 ssize_t pread(int fd, void* out, size_t size, off_t at) {
   return fails(Wait::kSlow) ? -1 : syscall(SYS_pread64, fd, out, part_of(size), at);
+}
+ssize_t preadv2(int fd, const struct iovec* to, int count, off_t at, int flags) {
+  if (fails(Wait::kSlow)) return -1;
+  iovec part{to[0].iov_base, part_of(to[0].iov_len)};  // the seam gives one
+  return count == 1 ? syscall(SYS_preadv2, fd, &part, 1, at, 0, flags) : -1;
 }
 ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
   return fails(Wait::kSlow) ? -1 : syscall(SYS_pwrite64, fd, data, part_of(size), at);
@@ -214,6 +221,14 @@ Result<void> script(FileSystem& fs, const std::string& dir) {
             "the script sees something else than it made");
   DL_TRY(auto content, read_file(fs, dir + "/f", 1 << 20));
   DL_ASSERT(content.size() == 16384, "the script reads something else than it wrote");
+  DL_TRY(auto again, fs.open_read(dir + "/f"));
+  {
+    NoWait no_wait;
+    Bytes now(content.size(), '\0');
+    auto read = again->read_at(0, now.data(), now.size());
+    if (!read.ok() && !no_wait.refused()) return std::move(read).error();
+    DL_ASSERT(!read.ok() || now == content, "a read that must not wait sees something else");
+  }
   lock.reset();
   DL_OK(fs.remove(dir + "/f"));
   DL_OK(fs.remove(dir + "/L"));

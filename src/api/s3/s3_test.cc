@@ -56,6 +56,34 @@ TEST_CASE("a body with a wrong hash leaves no object and no bytes behind") {
   CHECK(world.blob_count() == before);
 }
 
+TEST_CASE("a body that is not there is damage, not an object that never was") {
+  World world;
+  world.make_bucket("data");
+  for (const char* key : {"small", "large"})
+    REQUIRE(
+        world
+            .ask(
+                {.method = "PUT", .target = std::string("/data/") + key, .body = Bytes(*key == 's' ? 10 : 50'000, 'x')})
+            .status == 200);
+  world.lose_bodies();
+  for (const char* key : {"small", "large"}) {
+    CAPTURE(key);
+    auto answer = world.ask({.target = std::string("/data/") + key});
+    CHECK(answer.status == 500);
+    CHECK(answer.code() == "DataDamaged");
+    // A copy that has to read them says the same.
+    answer = world.ask(
+        {.method = "PUT",
+         .target = "/data/copy",
+         .headers = {{"x-amz-copy-source", std::string("data/") + key}, {"x-amz-checksum-algorithm", "SHA1"}}});
+    CHECK(answer.code() == "DataDamaged");
+  }
+  REQUIRE(world.damaged().size() == 4);
+  CHECK(world.damaged().front().key == "small");
+  CHECK(world.damaged().front().bucket == "data");
+  CHECK(world.ask({.target = "/data/never"}).status == 404);
+}
+
 TEST_CASE("bodies of overwritten, deleted and completed objects are given back") {
   World world;
   world.make_bucket("data");

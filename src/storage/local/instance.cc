@@ -134,9 +134,10 @@ uint64_t Instance::compaction_debt() const {
 }
 
 Result<void> Instance::stop_compacting() {
-  if (!std::exchange(compacting_, false)) return {};
+  if (!compacting_) return {};
   auto status = db_->SetOptions({{"disable_auto_compactions", "true"}});
   if (!status.ok()) return to_error(status);
+  compacting_ = false;
   return {};
 }
 

@@ -156,6 +156,8 @@ rocksdb::Options rocks_options(rocksdb::Env* env, const LocalLimits& limits, Wal
   o.max_total_wal_size = limits.wal_bytes;
   o.max_open_files = limits.max_open_files;
   o.max_background_jobs = 2;
+  o.avoid_unnecessary_blocking_io =
+      true;  // a reader on an event loop does not delete the files that it was the last to use
   o.manual_wal_flush = planted_early_ack();
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;

@@ -205,14 +205,20 @@ Result<void> Segments::finish(const Extent& extent) {
 
 Result<std::shared_ptr<ReadFile>> Segments::reader(uint64_t number) const {
   {
-    std::lock_guard lock(m_);
+    std::lock_guard lock(readers_m_);
     auto it = readers_.find(number);
-    if (it != readers_.end()) return it->second;
+    if (it != readers_.end()) {
+      it->second.used = ++reads_;
+      return it->second.file;
+    }
   }
   DL_TRY(std::shared_ptr<ReadFile> file, fs_.open_read(path(number)));
-  std::lock_guard lock(m_);
-  if (readers_.size() >= kMaxReaders) readers_.erase(readers_.begin());
-  readers_[number] = file;
+  std::lock_guard lock(readers_m_);
+  if (readers_.size() >= kMaxReaders) {
+    auto used_before = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
+    readers_.erase(std::min_element(readers_.begin(), readers_.end(), used_before));
+  }
+  readers_[number] = {file, ++reads_};
   return file;
 }
 
@@ -229,7 +235,10 @@ Result<void> Segments::read(const Extent& extent, uint64_t at, char* out, size_t
 // Called with the lock held.
 Result<void> Segments::drop(uint64_t number) {
   segments_.erase(number);
-  readers_.erase(number);
+  {
+    std::lock_guard lock(readers_m_);
+    readers_.erase(number);
+  }
   return fs_.remove(path(number));
 }
 

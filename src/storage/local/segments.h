@@ -94,7 +94,14 @@ class Segments {
   std::set<Extent> writing_;  // allocated, neither finished nor given back
   uint64_t current_ = 0;      // 0: none begun yet
   uint64_t last_ = 0;         // greatest number ever seen
-  mutable std::map<uint64_t, std::shared_ptr<ReadFile>> readers_;
+  struct Reader {
+    std::shared_ptr<ReadFile> file;
+    uint64_t used = 0;  // when, by reads_
+  };
+  // Of its own: event loops ask for readers, and under m_ files are made and removed.
+  mutable std::mutex readers_m_;
+  mutable std::map<uint64_t, Reader> readers_;
+  mutable uint64_t reads_ = 0;
   std::atomic<uint64_t> syncs_{0};
 };
 

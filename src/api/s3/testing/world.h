@@ -8,7 +8,7 @@
 #include "access/sign.h"
 #include "base/clock.h"
 #include "gate/permit.h"
-#include "objects/bucket_source.h"
+#include "objects/objects.h"
 
 // A whole node's S3 side in memory, without sockets: memory partition, journal, audit, gate with a few users, objects
 // and the handler. Requests are signed and handed to the handler as the HTTP server would.
@@ -73,6 +73,8 @@ class World {
   void bump_revision_during_next_body();
   size_t audit_records();  // of all decisions so far
   size_t blob_count();     // bodies on the memory disk after freeing what is due
+  void lose_bodies();      // they are gone from the memory disk, the rows that name them stay
+  const std::vector<objects::Damaged>& damaged() const;  // what the node was told of
 
   // Another node writes the key without knowing what is here: at the hub its record and body arrive, at a device it
   // comes with the hub's history, without its body.

@@ -183,6 +183,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
     deps.spaces = this;
     deps.gate = gate_room.get();
     deps.cache = &cache;
+    deps.damaged = [this](const objects::Damaged& found) { damaged.push_back(found); };
     deps.waiter = &waiter;
     deps.hub_wait = options.hub_wait;
     objects_room = std::make_unique<objects::Objects>(std::move(deps));
@@ -286,6 +287,7 @@ struct World::Impl : gate::Principals, objects::BucketSource, objects::SpaceSour
   const Clock* time;
   SeededRandom random{7};
   objects::ReadCache cache{1 << 20};
+  std::vector<objects::Damaged> damaged;
   std::unique_ptr<storage::MemoryStore> store;
   net::Runtime runtime{1, 2};
   mutable std::mutex m;
@@ -341,6 +343,8 @@ void sign_request(const Ask& ask, const std::string& region, WallTime now, net::
 
 World::World(WorldOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 World::~World() = default;
+
+const std::vector<objects::Damaged>& World::damaged() const { return impl_->damaged; }
 
 Answer World::ask(Ask ask) {
   net::HttpRequest http;
@@ -454,6 +458,15 @@ void World::bump_revision_during_next_body() {
 size_t World::audit_records() {
   impl_->queue->flush().value();
   return audit::count(*impl_->partition().snapshot().value()).value();
+}
+
+void World::lose_bodies() {
+  impl_->partition()
+      .commit_wait([](storage::Batch& batch) -> Result<void> {
+        batch.erase_range("\x0b", "\x0c");
+        return {};
+      })
+      .value();
 }
 
 size_t World::blob_count() {
